@@ -1,0 +1,115 @@
+"""Composition: overrides in, a checked `Config` out. The only module that touches Hydra's compose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
+from yaml import YAMLError
+
+from kdrun.config import explain, files, schema
+from kdrun.config.grid import Point, Setting
+from kdrun.errors import UserError
+
+
+class Composer:
+    """Composes points of one command; choices of groups are composed by Hydra once for each combination.
+
+    config_dirs: users' own folders, searched after conf/.
+    """
+
+    def __init__(self, config_dirs: Sequence[Path] = ()) -> None:
+        self.config_dirs = tuple(path.resolve() for path in config_dirs)
+        self.groups = files.groups(self.config_dirs)
+        self._bases: dict[tuple[str, ...], DictConfig] = {}
+
+    def config(self, point: Point = ()) -> schema.Config:
+        """The checked configuration of a point.
+
+        Raises UserError: unknown key, wrong type, value out of range, missing value, damaged YAML file.
+        """
+        node = self._base(tuple(setting.text for setting in point if setting.is_choice))
+        for setting in point:
+            if not setting.is_choice:
+                _apply(node, setting)
+        try:
+            config: schema.Config = OmegaConf.to_object(node)  # type: ignore[assignment]
+        except OmegaConfBaseException as error:
+            raise UserError(_first_line(error)) from error
+        schema.check(config)
+        return config
+
+    def keys(self, point: Point = ()) -> list[str]:
+        """Every key that can be overridden, dotted."""
+        return list(_leaves(self._base(tuple(setting.text for setting in point if setting.is_choice))))
+
+    def _base(self, choices: tuple[str, ...]) -> DictConfig:
+        if choices not in self._bases:
+            self._bases[choices] = self._compose(choices)
+        return deepcopy(self._bases[choices])
+
+    def _compose(self, choices: tuple[str, ...]) -> DictConfig:
+        _store_schema(self.groups["teacher"])
+        searchpath = ",".join(f"'file://{path}'" for path in self.config_dirs)
+        try:
+            with initialize_config_dir(version_base="1.3", config_dir=str(files.conf_dir())):
+                return compose("config", overrides=[*choices, f"hydra.searchpath=[{searchpath}]"])
+        except (HydraException, OmegaConfBaseException, YAMLError) as error:
+            raise UserError(f"cannot compose {' '.join(choices) or 'the configuration'}: {_first_line(error)}") from error
+
+
+def _apply(node: DictConfig, setting: Setting) -> None:
+    key, value = setting.key, setting.value
+    try:
+        before = OmegaConf.select(node, key)
+        OmegaConf.update(node, key, value, merge=True)
+    except (ConfigAttributeError, ConfigKeyError) as error:
+        raise explain.unknown_key(key, _leaves(node)) from error
+    except ValidationError as error:
+        raise explain.wrong_type(key, value, str(error)) from error
+    except OmegaConfBaseException as error:
+        raise UserError(f"{setting.text}: {_first_line(error)}") from error
+    explain.like_before(key, _plain(before), value)
+
+
+def _plain(value: Any) -> Any:
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+
+def _store_schema(models: Sequence[str]) -> None:
+    """Puts the schema, and each file of conf/model as an option of both roles, where Hydra finds them."""
+    node = OmegaConf.structured(schema.Config)
+    _thaw(node)
+    store = ConfigStore.instance()
+    store.store("schema", node)
+    for role in files.ROLES:
+        for model in models:
+            store.store(model, {"defaults": [{"/model@_here_": model}]}, group=role)
+
+
+def _thaw(node: DictConfig) -> None:
+    """A frozen dataclass makes a read-only node, which composition could not fill."""
+    OmegaConf.set_readonly(node, False)
+    for key in node:
+        if not OmegaConf.is_missing(node, key) and isinstance(node[key], DictConfig):
+            _thaw(node[key])
+
+
+def _leaves(node: DictConfig, prefix: str = "") -> Iterator[str]:
+    for key in map(str, node):
+        plain = not OmegaConf.is_missing(node, key) and not OmegaConf.is_interpolation(node, key)
+        if plain and isinstance(node[key], DictConfig):
+            yield from _leaves(node[key], f"{prefix}{key}.")
+        elif key != "_target_":
+            yield f"{prefix}{key}"
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
