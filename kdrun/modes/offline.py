@@ -1,0 +1,43 @@
+"""Offline distillation: a trained teacher, held fixed, teaches one student."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from kdrun.models import TappedNetwork
+from kdrun.modes.loss import Term, combined, part_names, stacked
+from kdrun.signals import Batch, Signals
+
+
+class Offline:
+    """One student under the combined loss (Hinton et al. 2015, arXiv:1503.02531). Without terms: plain cross-entropy.
+
+    student: the network to train.
+    terms: knowledge by name; those that are modules are trained with the student (adapters).
+    alpha: in [0, 1], weight of the teacher's side.
+    needs_teacher: False where the terms ignore the teacher's signals (a control without a teacher).
+    """
+
+    def __init__(
+        self, student: nn.Module, terms: Mapping[str, Term], *, alpha: float, needs_teacher: bool
+    ) -> None:
+        self.student = student
+        self.part_names = part_names(terms, alpha)
+        knowledge = [term.knowledge for term in terms.values()] if alpha > 0 else []
+        modules = {
+            name: term.knowledge for name, term in terms.items() if isinstance(term.knowledge, nn.Module)
+        }
+        self.trained = nn.ModuleDict({"student": student, "terms": nn.ModuleDict(modules)})
+        teacher_layers = tuple(dict.fromkeys(layer for term in knowledge for layer in term.teacher_layers))
+        self.teacher_layers = teacher_layers if needs_teacher and alpha > 0 else None
+        self._tapped = TappedNetwork(student, (layer for term in knowledge for layer in term.student_layers))
+        self._terms = terms
+        self._alpha = alpha
+
+    def losses(self, batch: Batch, teacher: Signals | None) -> Tensor:
+        student = self._tapped(batch.inputs)
+        student = self._tapped(batch.inputs)
+        said = student if teacher is None else teacher  # without a teacher, no term looks at it
+        return stacked(combined(student, said, batch, terms=self._terms, alpha=self._alpha))

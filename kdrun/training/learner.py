@@ -1,0 +1,106 @@
+"""One run in training: its networks and loss, its optimiser and schedule, and the state that resumes it exactly."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from kdrun.modes import Mode
+from kdrun.seeding import mix
+from kdrun.signals import Batch, Signals
+from kdrun.training.precision import autocast, seed_device
+
+
+class Position(NamedTuple):
+    """Where training stands: `step` steps of epoch `epoch` are done (both from 0)."""
+
+    epoch: int
+    step: int
+
+
+class Learner:
+    """Takes optimiser steps for one run.
+
+    Noise inside the networks (dropout) is a pure function of (seed, epoch, step), so learners that train side
+    by side do not disturb each other, and no generator needs to be kept.
+    """
+
+    def __init__(
+        self,
+        mode: Mode,
+        optimizer: Optimizer,
+        schedule: LRScheduler,
+        *,
+        seed: int,
+        steps_per_epoch: int,
+        device: torch.device,
+        precision: str,
+    ) -> None:
+        self.mode = mode
+        self._optimizer = optimizer
+        self._schedule = schedule
+        self._seed = seed
+        self._device = device
+        self._autocast = autocast(device, precision)
+        # (steps, parts): stays on the device, so that a step never waits for it
+        self._losses = torch.zeros(steps_per_epoch, len(mode.part_names), device=device)
+
+    def step(self, batch: Batch, teacher: Signals | None, position: Position) -> None:
+        """One update of everything the mode trains."""
+        seed_device(self._device, mix(self._seed, *position))
+        with self._autocast:
+            losses = self.mode.losses(batch, teacher)
+        self._optimizer.zero_grad(set_to_none=True)
+        losses[0].backward()
+        self._optimizer.step()
+        self._schedule.step()
+        self._losses[position.step] = losses.detach()
+
+    @property
+    def network(self) -> nn.Module:
+        """The network that is evaluated and kept."""
+        return self.mode.student
+
+    @property
+    def learning_rate(self) -> float:
+        return float(self._optimizer.param_groups[0]["lr"])
+
+    def epoch_losses(self) -> dict[str, float]:
+        """Means over the epoch's steps of every part of the loss; the device is waited for here."""
+        means: list[float] = self._losses.double().mean(dim=0).tolist()
+        return {f"train_{name}": mean for name, mean in zip(self.mode.part_names, means, strict=True)}
+
+    def first_bad_step(self) -> int | None:
+        """The first step of this epoch whose loss is not finite, or None."""
+        bad: list[int] = (~self._losses[:, 0].isfinite()).nonzero().flatten().tolist()
+        return bad[0] if bad else None
+
+    def train_mode(self) -> None:
+        self.mode.trained.train()
+
+    def state(self) -> dict[str, Any]:
+        """All that changes in training, on the CPU, as plain types and tensors."""
+        return {
+            "trained": self.mode.trained.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._schedule.state_dict(),
+            "losses": self._losses,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Goes on from a state of the same run."""
+        self.mode.trained.load_state_dict(state["trained"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._schedule.load_state_dict(state["schedule"])
+        self._losses.copy_(state["losses"])
+
+
+def constrain_after_steps(optimizer: Optimizer, network: nn.Module) -> None:
+    """Has a network with a constraint on its weights (max-norm) re-impose it after every update."""
+    constrain = getattr(network, "constrain", None)
+    if constrain is not None:
+        optimizer.register_step_post_hook(lambda *_args: constrain())
