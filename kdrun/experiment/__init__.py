@@ -1,0 +1,1 @@
+"""One RunSpec -> objects -> fit -> a finished run. The only package that instantiates what a configuration names."""

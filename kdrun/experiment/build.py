@@ -1,0 +1,111 @@
+"""Objects from configuration: the only caller of Hydra's instantiate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kdrun.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from torch.optim import Optimizer
+    from torch.optim.lr_scheduler import LRScheduler
+
+    from kdrun.data import Source
+    from kdrun.modes.loss import Term
+    from kdrun.signals import Pair, Signals
+
+
+def make(config: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+    """What `_target_` names, called with `args`, the rest of the configuration and `kwargs`.
+
+    Raises UserError where the target does not exist or does not take the keys; a UserError raised by the
+    target itself comes through as it is.
+    """
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    try:
+        return instantiate(dict(config), *args, _convert_="all", **kwargs)
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, UserError):
+            raise cause from None
+        if cause is None or isinstance(cause, ImportError | TypeError | AttributeError):
+            reason = str(cause or error).splitlines()[0]
+            raise UserError(f"cannot make {config.get('_target_')}: {reason}") from error
+        raise cause from error
+
+
+def source_of(dataset: Mapping[str, Any]) -> Source:
+    """The source of a data set, nothing loaded yet."""
+    source: Source = make(dataset["source"])
+    return source
+
+
+def dataset_description(config: Mapping[str, Any], data_root: Path) -> dict[str, Any]:
+    """The configuration of a data set with the identity of its content.
+
+    Raises UserError where the data are not there and cannot be had.
+    """
+    return dict(config) | {"content": dict(source_of(config).identity(data_root))}
+
+
+def network_of(model: Mapping[str, Any], image_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
+    """A fresh network for images (C, H, W), drawn from the current random state."""
+    channels, height, width = image_shape
+    if height != width:
+        raise UserError(f"images must be square, got {height}x{width}; set dataset.source.image_size")
+    arguments = {key: value for key, value in model.items() if key != "name"}
+    network: nn.Module = make(
+        arguments, in_channels=channels, image_size=height, num_classes=num_classes
+    )
+    return network
+
+
+def shapes_of(model: Mapping[str, Any], role: str, images: tuple[int, int, int], num_classes: int) -> Signals:
+    """A network's signals on the meta device: shapes of the logits and of every layer it names. Costs no arithmetic.
+
+    Raises UserError when its logits do not have one column for each class.
+    """
+    import torch
+
+    from kdrun.models import TappedNetwork
+    from kdrun.models.taps import layers_of
+
+    with torch.device("meta"), torch.no_grad():
+        network = network_of(model, images, num_classes)
+        signals = TappedNetwork(network, layers_of(network))(torch.zeros(2, *images))
+    if tuple(signals.logits.shape) != (2, num_classes):
+        given = "x".join(map(str, signals.logits.shape[1:]))
+        raise UserError(f"{role} {model['name']} gives {given} outputs, but the data set has {num_classes} classes")
+    return signals
+
+
+def terms_of(configs: Mapping[str, Mapping[str, Any]], pair: Pair) -> dict[str, Term]:
+    """Knowledge terms by name, with adapters made for the pair's shapes."""
+    from kdrun.modes.loss import Term
+
+    own = ("weight", "warmup_epochs")
+    terms = {}
+    for name, config in configs.items():
+        numbers = {key: value for key, value in config.items() if key not in own}
+        weight, warmup = float(config.get("weight", 1.0)), int(config.get("warmup_epochs", 0))
+        if weight < 0 or warmup < 0:
+            raise UserError(f"knowledge.{name}: weight and warmup_epochs must be at least 0")
+        terms[name] = Term(make(numbers, pair), weight, warmup)
+    return terms
+
+
+def optimizer_of(
+    recipe: Mapping[str, Any], parameters: list[Tensor], steps_per_epoch: int
+) -> tuple[Optimizer, LRScheduler]:
+    """The recipe's optimiser over the parameters, and its schedule."""
+    optimizer: Optimizer = make(recipe["optimizer"], parameters)
+    schedule: LRScheduler = make(
+        recipe["schedule"], optimizer, epochs=recipe["epochs"], steps_per_epoch=steps_per_epoch
+    )
+    return optimizer, schedule
+

@@ -1,0 +1,108 @@
+"""What the runs of one process share: the device, the data that lie on it, and the teachers' networks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from kdrun.data.batches import Batches, plain_batches
+from kdrun.data.normalise import Normalise, channel_statistics
+from kdrun.data.split import Part, Splits, first, split
+from kdrun.data.views import Crop
+from kdrun.experiment.build import network_of, source_of
+from kdrun.runs.spec import RunSpec
+from kdrun.runs.store import Store
+
+EVALUATION_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set on the device, split, with its normalisation."""
+
+    splits: Splits
+    normalise: Normalise
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        channels, height, width = self.splits.train.images.shape[1:]
+        return channels, height, width
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.splits.class_names)
+
+    def training_part(self, spec: RunSpec) -> Part:
+        """The examples that a run trains on."""
+        return first(self.splits.train, spec.train_size)
+
+    def training_batches(self, spec: RunSpec) -> Batches:
+        """The stream of batches that a run trains on."""
+        recipe = spec.recipe
+        return Batches(
+            self.training_part(spec),
+            batch_size=recipe["batch_size"],
+            family=Crop(**recipe["augment"]),
+            normalise=self.normalise,
+            seed=spec.data_seed,
+        )
+
+    def evaluate_on(self, part: Part) -> Any:
+        """Plain batches of a part."""
+        return plain_batches(part, batch_size=EVALUATION_BATCH, normalise=self.normalise)
+
+
+class Lab:
+    """Loads data sets and teachers once for all the runs of a process.
+
+    device: where networks and data live. data_root: where data sets are looked for.
+    """
+
+    def __init__(self, store: Store, device: torch.device, data_root: Path) -> None:
+        self.store = store
+        self.device = device
+        self._data_root = data_root
+        self._data: dict[str, Data] = {}
+        self._teachers: dict[str, nn.Module] = {}
+
+    def data(self, dataset: Mapping[str, Any]) -> Data:
+        """The data set, loaded at the first call. Raises UserError for data that are missing or damaged."""
+        key = json.dumps(dataset, sort_keys=True)
+        if key not in self._data:
+            self._data[key] = self._load(dataset)
+        return self._data[key]
+
+    def teacher(self, spec: RunSpec) -> nn.Module:
+        """A finished run's network on the device. Raises UserError when its weights are damaged."""
+        if spec.fingerprint not in self._teachers:
+            data = self.data(spec.dataset)
+            network = network_of(spec.model, data.image_shape, data.num_classes)
+            network.load_state_dict(self.store.folder(spec).weights())
+            self._teachers[spec.fingerprint] = network.to(self.device)
+        return self._teachers[spec.fingerprint]
+
+    def _load(self, dataset: Mapping[str, Any]) -> Data:
+        raw = source_of(dataset).load(self._data_root)
+        splits = split(
+            raw,
+            test_size=dataset["test_size"],
+            validation_size=dataset["validation_size"],
+            split_seed=dataset["split_seed"],
+        )
+        placed = Splits(
+            splits.train.to(self.device),
+            splits.validation.to(self.device),
+            splits.test.to(self.device),
+            splits.class_names,
+        )
+        mean, std = dataset["mean"], dataset["std"]
+        measured = mean is None or std is None
+        normalise = channel_statistics(placed.train) if measured else Normalise(tuple(mean), tuple(std))
+        return Data(placed, normalise)

@@ -1,0 +1,124 @@
+"""The end of a run: one look at the test part, what the network costs, and the files that stay."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import kdrun
+from kdrun.data.split import Part
+from kdrun.experiment.lab import Data, Lab
+from kdrun.experiment.running import Running, validation_of
+from kdrun.metrics.cost import flops, latency_ms, parameters
+from kdrun.metrics.quality import quality
+from kdrun.runs.folder import RunFolder
+from kdrun.runs.spec import RunSpec
+from kdrun.training.evaluation import logits_of
+
+
+def finish(run: Running, data: Data, lab: Lab) -> dict[str, Any]:
+    """Evaluates the last epoch's network on the test part, the only time that it is read, and writes what stays."""
+    spec, network, test = run.spec, run.learner.network, data.splits.test
+    logits = logits_of(network, data.evaluate_on(test), lab.device, spec.precision)
+    measured = quality(logits, test.labels)
+    example = next(iter(data.evaluate_on(test))).inputs
+    result: dict[str, Any] = {
+        **identity(spec),
+        "epochs": spec.recipe["epochs"],
+        "train_examples": len(data.training_part(spec)),
+        "validation_examples": len(data.splits.validation),
+        "test_examples": len(test),
+        "test_accuracy": measured.accuracy,
+        "test_nll": measured.nll,
+        "test_ece": measured.ece,
+        **validation_of(network, data, spec.precision),
+        "agreement": _agreement(logits, [lab.store.folder(parent) for parent in spec.parents]),
+        "parameters": parameters(network),
+        "flops": flops(network, example),
+        "latency_ms": round(latency_ms(network, example), 4),
+        "train_seconds": round(run.seconds, 3),
+        **environment(lab.device),
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    run.folder.finish(network.state_dict(), run.rows, _predictions(logits, test), result)
+    return run.folder.result()
+
+
+def identity(spec: RunSpec) -> dict[str, Any]:
+    """The columns that say which run a row is about."""
+    taus = {float(term["tau"]) for term in spec.terms.values() if "tau" in term}
+    return {
+        "run_id": spec.run_id,
+        "kind": spec.kind,
+        "model": spec.model["name"],
+        "dataset": spec.dataset["name"],
+        "seed": spec.seed,
+        "data_seed": spec.data_seed,
+        "knowledge": "+".join(spec.terms) or None,
+        "mode": spec.mode["name"] if spec.mode else None,
+        "tau": taus.pop() if len(taus) == 1 else None,
+        "alpha": spec.alpha if spec.terms else None,
+        "teachers": "+".join(parent.run_id for parent in spec.parents) or None,
+        "precision": spec.precision,
+    }
+
+
+@cache
+def environment(device: torch.device) -> dict[str, Any]:
+    """What the run was made with."""
+    on_gpu = device.type == "cuda"
+    return {
+        "device": str(device),
+        "hardware": torch.cuda.get_device_name(device) if on_gpu else platform.machine(),
+        "threads": torch.get_num_threads(),
+        "kdrun": kdrun.__version__,
+        "commit": _commit(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "cpus": os.cpu_count(),
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that kdrun runs from, marked where files differ from it; None outside of one."""
+    root = Path(kdrun.__file__).parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        described = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True, text=True, timeout=5, check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return described.stdout.strip()
+
+
+def _predictions(logits: Tensor, part: Part) -> str:
+    confidence, predicted = logits.double().softmax(1).max(1)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["id", "label", "predicted", "confidence"])
+    columns = (part.ids.tolist(), part.labels.tolist(), predicted.tolist(), confidence.tolist())
+    writer.writerows([i, y, p, f"{c:.6f}"] for i, y, p, c in zip(*columns, strict=True))
+    return text.getvalue()
+
+
+def _agreement(logits: Tensor, teachers: list[RunFolder]) -> float | None:
+    """Share of test examples on which the network gives the same class as its one teacher."""
+    if len(teachers) != 1:
+        return None
+    with (teachers[0].path / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        predicted = torch.tensor([int(row["predicted"]) for row in csv.DictReader(file)])
+    return (logits.argmax(1).cpu() == predicted).double().mean().item()

@@ -1,0 +1,77 @@
+"""What a run is: a frozen, complete description, and the fingerprint that is its identity."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+Kind = Literal["teacher", "baseline", "control", "student"]
+
+# Raised when a change of the code changes what a run computes, so that older results are not taken for new ones.
+SEMANTICS = 1
+
+
+@dataclass(frozen=True, eq=False)
+class RunSpec:
+    """One training of one network for one seed. What cannot change its result is not part of it.
+
+    kind: the role it is trained for.
+    seed: initialisation and dropout; data_seed: batch order and augmentation.
+    dataset: name, source, normalisation and split, and the identity of the content.
+    train_size: the first so many examples of the training part; None: all.
+    model, recipe: as composed.
+    precision: fp32 or bf16.
+    alpha: weight of the teacher's side; terms: knowledge by name, as composed (empty without a teacher's side).
+    mode: who teaches whom, as composed; None where nobody does.
+    targets: what stands for the teacher: its own signals, or a control's substitute made from them.
+    parents: the teachers' runs.
+    """
+
+    kind: Kind
+    seed: int
+    data_seed: int
+    dataset: Mapping[str, Any]
+    train_size: int | None
+    model: Mapping[str, Any]
+    recipe: Mapping[str, Any]
+    precision: str
+    alpha: float
+    terms: Mapping[str, Mapping[str, Any]]
+    mode: Mapping[str, Any] | None
+    targets: str
+    parents: tuple[RunSpec, ...]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """12 hexadecimal digits of the SHA-256 of the canonical description."""
+        text = json.dumps(self.description(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def run_id(self) -> str:
+        """The name of the run's folder: kind, model, data set, fingerprint."""
+        return f"{self.kind}-{self.model['name']}-{self.dataset['name']}-{self.fingerprint}"
+
+    @property
+    def title(self) -> str:
+        """A short line for people: `student mlp64, kd, tau 4, alpha 0.7, seed 1`."""
+        parts = [f"{self.kind} {self.model['name']}"]
+        if self.terms:
+            taus = [f"tau {term['tau']:g}" for term in self.terms.values() if "tau" in term]
+            parts += ["+".join(self.terms), *taus[:1], f"alpha {self.alpha:g}"]
+        return ", ".join([*parts, f"seed {self.seed}"])
+
+    def description(self) -> dict[str, Any]:
+        """Everything that identifies the run, as plain JSON types; parents by their fingerprints."""
+        fields = asdict(self) | {"parents": [parent.fingerprint for parent in self.parents]}
+        return {"semantics": SEMANTICS} | fields
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunSpec) and self.fingerprint == other.fingerprint
