@@ -1,0 +1,58 @@
+"""The command line: one file a command. Importing it imports neither torch, pandas nor Hydra."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from kdrun import __version__
+from kdrun.cli.distill import distill
+from kdrun.cli.options import options
+from kdrun.cli.report import report
+from kdrun.cli.runs import runs
+from kdrun.cli.sweep import sweep
+from kdrun.cli.train_teacher import train_teacher
+
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="kdrun")
+def cli() -> None:
+    """Knowledge-distillation experiments: does the teacher help, and by how much?
+
+    \b
+    kdrun distill                       a teacher, baselines and students on digits, and a table
+    kdrun distill tau=4 alpha=0.7       with your own temperature and weight of the teacher
+    kdrun sweep tau=1,2,4,8,16          every temperature, teacher and baselines shared
+    kdrun options student               what student= may be
+
+    \b
+    Completion for your shell (zsh and fish likewise):
+      eval "$(_KDRUN_COMPLETE=bash_source kdrun)"
+    """
+
+
+for command in (train_teacher, distill, sweep, report, runs, options):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The entry point: runs a command and exits with 0, 2 for input to mend, 1 for runs that failed, 130 for Ctrl-C."""
+    try:
+        sys.exit(cli.main(arguments, prog_name="kdrun", standalone_mode=False))
+    except click.ClickException as error:
+        sys.exit(_told(error))
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(INTERRUPTED)
+
+
+def _told(error: click.ClickException) -> int:
+    message = " ".join(error.format_message().split())
+    context = getattr(error, "ctx", None)
+    hint = f" (see `{context.command_path} --help`)" if context else ""
+    click.echo(f"Error: {message}{hint}", err=True)
+    return error.exit_code

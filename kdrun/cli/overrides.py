@@ -1,0 +1,87 @@
+"""The KEY=VALUE arguments of a command, with completion of groups, options and keys; and the options beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from kdrun.config import files
+from kdrun.errors import UserError
+
+
+class Override(click.ParamType):
+    """One KEY=VALUE. Read by `kdrun.config.grid`; here it is only completed."""
+
+    name = "override"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        folders = [Path(folder) for folder in ctx.params.get("config_dir") or ()]
+        typed = list(ctx.params.get("overrides") or ())
+        try:
+            if "=" not in incomplete and typed and _is_open(typed[-1]):
+                return _options(_open_key(typed), "", incomplete, folders)  # bash splits words at =
+            if "=" in incomplete:
+                key, _, begun = incomplete.partition("=")
+                return _options(key, f"{key}=", begun, folders)
+            return _keys(incomplete, folders)
+        except UserError:
+            return []
+
+
+def _is_open(word: str) -> bool:
+    return word == "=" or "=" not in word
+
+
+def _open_key(typed: list[str]) -> str:
+    return typed[-2] if typed[-1] == "=" and len(typed) > 1 else typed[-1]
+
+
+def _options(group: str, prefix: str, begun: str, folders: list[Path]) -> list[CompletionItem]:
+    return [
+        CompletionItem(prefix + option, help=files.first_comment(group, option, folders))
+        for option in files.groups(folders).get(group, ())
+        if option.startswith(begun)
+    ]
+
+
+def _keys(begun: str, folders: list[Path]) -> list[CompletionItem]:
+    from kdrun.config.compose import Composer
+
+    composer = Composer(folders)
+    known = [*composer.groups, *composer.keys()]
+    return [CompletionItem(f"{key}=") for key in dict.fromkeys(known) if key.startswith(begun)]
+
+
+def takes_overrides(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the arguments and options that every training command takes."""
+    parameters = (
+        click.argument("overrides", nargs=-1, type=Override(), metavar="[KEY=VALUE]..."),
+        click.option(
+            "-e", "--experiment", metavar="NAME", help="Begin with a saved command line of experiments/."
+        ),
+        click.option(
+            "--config-dir",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            help="Add a folder of your own YAML files, laid out like conf/. May be given more than once.",
+        ),
+        click.option(
+            "--dry-run", is_flag=True, help="Print the configuration and the plan; train and write nothing."
+        ),
+        click.option(
+            "--retrain-damaged",
+            is_flag=True,
+            help="Set runs with damaged files aside, and train them again.",
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="No progress, only the result."),
+    )
+    for parameter in reversed(parameters):
+        command = parameter(command)
+    return command

@@ -1,0 +1,42 @@
+"""From what was typed to checked configurations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from kdrun.cli.saved import with_saved
+from kdrun.config.compose import Composer
+from kdrun.config.grid import Point, expand, one_point
+from kdrun.plans.build import PointConfig
+
+
+def single(
+    command: str, *, overrides: Sequence[str], experiment: str | None, config_dir: Sequence[Path], **_: Any
+) -> list[PointConfig]:
+    """The one point of a command that takes no grid. Raises UserError (see `kdrun.config`)."""
+    composer = Composer(config_dir)
+    texts = with_saved(command, experiment, overrides)
+    return _composed(composer, [one_point(texts, composer.groups, command)])
+
+
+def grid(
+    *, overrides: Sequence[str], experiment: str | None, config_dir: Sequence[Path], **_: Any
+) -> list[PointConfig]:
+    """The points of a sweep; the configuration's own `sweep` where no override names several values."""
+    composer = Composer(config_dir)
+    texts = with_saved("sweep", experiment, overrides)
+    points = expand(texts, composer.groups)
+    if not any(setting.is_swept for setting in points[0]):
+        typed = {setting.key for setting in points[0]}
+        default = composer.config(points[0]).sweep
+        points = expand([*texts, *(one for one in default if one.partition("=")[0] not in typed)], composer.groups)
+    return _composed(composer, points)
+
+
+def _composed(composer: Composer, points: Sequence[Point]) -> list[PointConfig]:
+    return [
+        (composer.config(point), " ".join(setting.text for setting in point if setting.is_swept))
+        for point in points
+    ]

@@ -1,0 +1,25 @@
+"""Executors: how the runs of a plan are carried out. All give the same results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from kdrun.runs.spec import RunSpec
+
+
+class Executor(Protocol):
+    """Carries out the runs that are not finished, each after its parents.
+
+    specs: the runs of a plan, parents first; finished ones are passed over.
+    lab: what the runs share (`kdrun.experiment.lab.Lab`). observer: is told of progress.
+    stop: asked often; when true the states are saved and Interrupted is raised.
+    Returns one line for each run that could not be finished.
+    """
+
+    def execute(
+        self, specs: Sequence[RunSpec], lab: Any, observer: Any, *, stop: Callable[[], bool]
+    ) -> list[str]: ...
+
+
+__all__ = ["Executor"]

@@ -1,0 +1,58 @@
+"""One run after the other in this process; runs that another process is training are left to it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from filelock import Timeout
+
+from kdrun.experiment.lab import Lab
+from kdrun.experiment.train import Interrupted, Observer, train
+from kdrun.runs.spec import RunSpec
+
+POLL_S = 0.2
+
+
+class Serial:
+    """The serial executor."""
+
+    def execute(
+        self, specs: Sequence[RunSpec], lab: Lab, observer: Observer, *, stop: Callable[[], bool]
+    ) -> list[str]:
+        failures: dict[RunSpec, str] = {}
+        pending = list(specs)
+        while pending := [spec for spec in pending if not (spec in failures or _is_finished(spec, lab))]:
+            moved = False
+            for spec in pending:
+                if any(parent in failures for parent in spec.parents):
+                    failures[spec] = f"{spec.title}: not trained, because its teacher could not be"
+                elif all(_is_finished(parent, lab) for parent in spec.parents):
+                    moved |= _train_if_free(spec, lab, observer, stop, failures)
+            if not moved:
+                _wait(stop)
+        return list(failures.values())
+
+
+def _is_finished(spec: RunSpec, lab: Lab) -> bool:
+    return lab.store.folder(spec).is_finished
+
+
+def _train_if_free(
+    spec: RunSpec, lab: Lab, observer: Observer, stop: Callable[[], bool], failures: dict[RunSpec, str]
+) -> bool:
+    """Trains a run unless another process does; says whether anything was done."""
+    lock = lab.store.folder(spec).lock()
+    try:
+        with lock.acquire(timeout=0):
+            if not _is_finished(spec, lab):
+                failures.update(train([spec], lab, observer, stop=stop))
+            return True
+    except Timeout:
+        return False
+
+
+def _wait(stop: Callable[[], bool]) -> None:
+    if stop():
+        raise Interrupted
+    time.sleep(POLL_S)

@@ -1,0 +1,76 @@
+"""What a report is made from: a folder with the runs of a plan as CSV, and how they were asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import kdrun
+from kdrun.plans import Plan, Use
+from kdrun.runs import atomic
+from kdrun.runs.folder import to_csv
+from kdrun.runs.store import Store
+
+_MEASURED = (
+    "epochs",
+    "test_accuracy",
+    "test_nll",
+    "test_ece",
+    "test_examples",
+    "validation_accuracy",
+    "agreement",
+    "parameters",
+    "flops",
+    "latency_ms",
+    "train_seconds",
+    "device",
+    "precision",
+)
+
+
+def report_name(command: str, plan: Plan) -> str:
+    """A name that the same command gives again: command, networks, data set, digest of the runs."""
+    first = plan.points[0]
+    uses = "\n".join(f"{use.point} {use.role} {use.control} {use.spec.run_id}" for use in plan.uses)
+    digest = hashlib.sha256(uses.encode()).hexdigest()[:8]
+    return f"{command}-{first.teacher}-{first.student}-{first.dataset}-{digest}"
+
+
+def write_record(plan: Plan, store: Store, command: str, command_line: str) -> Path:
+    """Writes `runs.csv` (a row for each use of a run) and `report.json`, and returns their folder."""
+    name = report_name(command, plan)
+    folder = store.outputs / "reports" / name
+    atomic.make_folder(folder)
+    results = {
+        spec.run_id: store.folder(spec).result() for spec in plan.runs if store.folder(spec).is_finished
+    }
+    trained_on = {use.point: results.get(use.spec.run_id, {}) for use in plan.uses if use.role == "teacher"}
+    rows = [_row(use, plan, results.get(use.spec.run_id, {}), trained_on[use.point]) for use in plan.uses]
+    atomic.write_text(folder / "runs.csv", to_csv(rows))
+    about = {
+        "name": name,
+        "command": command_line,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "version": kdrun.__version__,
+    }
+    atomic.write_json(folder / "report.json", about)
+    return folder
+
+
+def _row(use: Use, plan: Plan, result: Mapping[str, Any], teacher: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "point": use.point,
+        "role": use.role,
+        "control": use.control,
+        "seed": use.seed,
+        "run_id": use.spec.run_id,
+        **asdict(plan.points[use.point]),
+        "train_size": None if use.role == "teacher" else result.get("train_examples"),
+        "teacher_train_size": teacher.get("train_examples"),
+        **{column: result.get(column) for column in _MEASURED},
+        "status": "finished" if result else "missing",
+    }
