@@ -15,7 +15,10 @@ PRECISIONS = ("fp32", "bf16")
 
 @dataclass(frozen=True)
 class Dataset:
-    """One data set: its source, split and normalisation (mean and std per channel; null: measured)."""
+    """One data set: its source, split and normalisation (mean and std per channel; null: measured).
+
+    train_size: what the root's `train_size` is unless it is given.
+    """
 
     name: str = MISSING
     source: Any = MISSING
@@ -24,6 +27,7 @@ class Dataset:
     test_size: Any = MISSING
     validation_size: Any = MISSING
     split_seed: int = MISSING
+    train_size: int | None = MISSING
 
 
 @dataclass(frozen=True)

@@ -46,11 +46,11 @@ def source_of(dataset: Mapping[str, Any]) -> Source:
 
 
 def dataset_description(config: Mapping[str, Any], data_root: Path) -> dict[str, Any]:
-    """The configuration of a data set with the identity of its content.
+    """The configuration of a data set, without what each role takes of it, with the identity of its content.
 
     Raises UserError where the data are not there and cannot be had.
     """
-    return dict(config) | {"content": dict(source_of(config).identity(data_root))}
+    return {key: value for key, value in config.items() if key != "train_size"} | {"content": dict(source_of(config).identity(data_root))}
 
 
 def network_of(model: Mapping[str, Any], image_shape: tuple[int, int, int], num_classes: int) -> nn.Module:

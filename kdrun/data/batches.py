@@ -1,0 +1,67 @@
+"""Batches of a part that lives on the training device, in an order that depends on seed and epoch alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from kdrun.data.normalise import Normalise
+from kdrun.data.split import Part
+from kdrun.data.views import Crop, apply
+from kdrun.signals import Batch
+
+__all__ = ["Batches", "Normalise", "plain_batches"]
+
+
+class Batches:
+    """Shuffled and augmented batches for training.
+
+    The order of an epoch is a pure function of (seed, epoch, number of examples), and the view of an example
+    of (seed, epoch, its id), whatever the batch size and whichever other examples the part holds.
+
+    part: examples, N >= 1. batch_size: B >= 1; N where it is larger.
+    family: the views that examples are drawn in. normalise: makes inputs of pixels. seed: the data seed.
+
+    steps_per_epoch: number of full batches; the N mod B examples left over sit this epoch out.
+    num_examples: N. id_count: ids are in [0, id_count).
+    """
+
+    def __init__(self, part: Part, *, batch_size: int, family: Crop, normalise: Normalise, seed: int) -> None:
+        self.num_examples = len(part)
+        self.batch_size = min(batch_size, self.num_examples)
+        self.steps_per_epoch = self.num_examples // self.batch_size
+        self.id_count = int(part.ids.max()) + 1
+        self._part, self._ids = part, part.ids.cpu()
+        self._family, self._normalise, self._seed = family, normalise, seed
+
+    def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch from step `start` on, each exactly as if the epoch had begun at step 0."""
+        part, device = self._part, self._part.labels.device
+        order = torch.randperm(self.num_examples, generator=self._generator("order", epoch))
+        views = self._views(epoch)[order].to(device)
+        order = order.to(device)
+        labels, ids = part.labels[order], part.ids[order]
+        for step in range(start, self.steps_per_epoch):
+            rows = slice(step * self.batch_size, (step + 1) * self.batch_size)
+            images = apply(part.images[order[rows]], views[rows], self._family)
+            yield Batch(self._normalise(images), labels[rows], ids[rows], views[rows], epoch)
+
+    def _views(self, epoch: int) -> Tensor:
+        """(N,) the view of each example; drawn for every possible id, so that it depends on its id alone."""
+        generator = self._generator("views", epoch)
+        return torch.randint(self._family.count, (self.id_count,), generator=generator)[self._ids]
+
+    def _generator(self, purpose: str, epoch: int) -> torch.Generator:
+        digest = hashlib.sha256(f"{purpose} {self._seed} {epoch}".encode()).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big"))
+
+
+def plain_batches(part: Part, *, batch_size: int, normalise: Normalise) -> Iterator[Batch]:
+    """All examples in their order, unaugmented (view 0, epoch 0); the last batch may be smaller."""
+    for begin in range(0, len(part), batch_size):
+        rows = slice(begin, begin + batch_size)
+        ids = part.ids[rows]
+        yield Batch(normalise(part.images[rows]), part.labels[rows], ids, torch.zeros_like(ids), epoch=0)

@@ -1,0 +1,26 @@
+"""A user's own folder: where it is, and whether its files are still the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from kdrun.errors import UserError
+
+
+def find(data_root: Path, folder: str) -> Path:
+    """`folder`, absolute or under the data root. Raises UserError where there is none."""
+    path = data_root / Path(folder).expanduser()
+    if not path.is_dir():
+        raise UserError(
+            f"there is no folder {path}; say dataset.source.folder=DIR, absolute or under "
+            "data_root=DIR (or KDRUN_DATA=DIR)"
+        )
+    return path
+
+
+def digest(files: Iterable[Path], folder: Path) -> str:
+    """SHA-256 over the files' paths in the folder and their sizes; the content is not read."""
+    listing = sorted((path.relative_to(folder).as_posix(), path.stat().st_size) for path in files)
+    return hashlib.sha256(repr(listing).encode()).hexdigest()

@@ -1,0 +1,139 @@
+"""Training, validation and test part of a data set, drawn once from a seed and stratified by class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kdrun.data import Images, RawData
+from kdrun.errors import UserError
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a data set, all of it on one device.
+
+    images: (N, C, H, W) uint8.
+    labels: (N,) int64.
+    ids: (N,) int64, index in the source's training tensor (in its test tensor for an official test part).
+    """
+
+    images: Tensor
+    labels: Tensor
+    ids: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device | str) -> Part:
+        """The same examples on `device`."""
+        return Part(self.images.to(device), self.labels.to(device), self.ids.to(device))
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The parts of a data set. `validation` may be empty; class k is `class_names[k]`."""
+
+    train: Part
+    validation: Part
+    test: Part
+    class_names: tuple[str, ...]
+
+
+def split(
+    raw: RawData, *, test_size: int | float | None, validation_size: int | float, split_seed: int
+) -> Splits:
+    """Splits a data set, the same way for the same seed, every part stratified by class.
+
+    test_size: examples taken off the training tensor for testing; None where the source has a test part.
+    validation_size: examples taken off for validation, >= 0. Both sizes are a number of examples (int) or,
+        in (0, 1), a share of the source's training tensor (float).
+    Returns the parts; what is left for training is in an order whose every prefix is stratified too.
+    Raises UserError for sizes that do not fit the data, naming how many examples there are.
+    """
+    labels = raw.train.labels
+    _check_test_part(raw, test_size)
+    test_count = 0 if test_size is None else _count("dataset.test_size", test_size, len(labels), lowest=1)
+    validation_count = _count("dataset.validation_size", validation_size, len(labels), lowest=0)
+    if test_count + validation_count >= len(labels):
+        raise UserError(
+            f"dataset.test_size={test_size} and dataset.validation_size={validation_size} leave nothing to "
+            f"train on: there are {len(labels)} examples; make them smaller"
+        )
+    ids = torch.randperm(len(labels), generator=torch.Generator().manual_seed(split_seed))
+    test, ids = _take(ids, labels, test_count)
+    validation, ids = _take(ids, labels, validation_count)
+    return Splits(
+        train=_part(raw.train, _balanced(ids, labels)),
+        validation=_part(raw.train, validation),
+        test=_part(raw.train, test) if raw.test is None else _whole(raw.test),
+        class_names=raw.class_names,
+    )
+
+
+def first(part: Part, size: int | None) -> Part:
+    """The first `size` examples of a part, None for all; smaller selections are contained in larger ones.
+
+    Raises UserError where `size` is below the number of classes or above the number of examples.
+    """
+    if size is None:
+        return part
+    num_classes = int(torch.bincount(part.labels).count_nonzero())
+    if not num_classes <= size <= len(part):
+        raise UserError(
+            f"train_size (or teacher_train_size) must be from {num_classes} (one example a class) "
+            f"to {len(part)} (the whole training part), got {size}"
+        )
+    return Part(part.images[:size], part.labels[:size], part.ids[:size])
+
+
+def _check_test_part(raw: RawData, test_size: int | float | None) -> None:
+    if raw.test is None and test_size is None:
+        raise UserError(
+            f"this data set has no test part of its own: say dataset.test_size=N to take N of its "
+            f"{len(raw.train.labels)} examples, or a share such as dataset.test_size=0.2"
+        )
+    if raw.test is not None and test_size is not None:
+        raise UserError(
+            f"this data set has a test part of its own ({len(raw.test.labels)} examples): "
+            f"say dataset.test_size=null, got {test_size}"
+        )
+
+
+def _count(key: str, size: int | float, total: int, *, lowest: int) -> int:
+    if isinstance(size, float) and 0 < size < 1:
+        return max(lowest, round(size * total))
+    if isinstance(size, float) or not lowest <= size < total:
+        raise UserError(
+            f"{key} must be a number of examples from {lowest} to {total - 1} (there are {total}), "
+            f"or a share between 0 and 1, got {size}"
+        )
+    return size
+
+
+def _balanced(ids: Tensor, labels: Tensor) -> Tensor:
+    """`ids` in an order whose every prefix has about the class shares of the whole, ties as they came."""
+    classes = labels[ids]
+    counts = torch.bincount(classes)
+    by_class = torch.argsort(classes, stable=True)
+    starts = counts.cumsum(0) - counts
+    ranks = torch.empty_like(classes)
+    ranks[by_class] = torch.arange(len(ids)) - starts[classes[by_class]]
+    # Halfway between the ranks: a class of a single example goes to the training part, not to the test part.
+    position = (ranks.double() + 0.5) / counts[classes]
+    return ids[torch.argsort(position, stable=True)]
+
+
+def _take(ids: Tensor, labels: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    order = _balanced(ids, labels)
+    return order[:size], order[size:]
+
+
+def _part(images: Images, ids: Tensor) -> Part:
+    return Part(images.images[ids], images.labels[ids], ids)
+
+
+def _whole(images: Images) -> Part:
+    return Part(images.images, images.labels, torch.arange(len(images.labels)))
