@@ -53,9 +53,7 @@ def compare(
         raise RunFailed("; ".join(failures))
 
 
-def teach(
-    points: Sequence[PointConfig], *, dry_run: bool, retrain_damaged: bool, quiet: bool, **_: Any
-) -> None:
+def teach(points: Sequence[PointConfig], *, dry_run: bool, retrain_damaged: bool, quiet: bool, **_: Any) -> None:
     """`train-teacher`: train it unless it is there, and say how good it is and where it lies."""
     config, plan = points[0][0], teacher_plan(points)
     store = Store(Path(config.outputs))
@@ -77,9 +75,7 @@ def teach(
     click.echo(f"{folder.path}/")
 
 
-def _carry_out(
-    plan: Plan, config: Config, store: Store, *, retrain_damaged: bool, quiet: bool
-) -> list[str]:
+def _carry_out(plan: Plan, config: Config, store: Store, *, retrain_damaged: bool, quiet: bool) -> list[str]:
     """Trains the runs that are not finished; returns a line for each that could not be."""
     new = unfinished(plan, store, retrain_damaged=retrain_damaged)
     if not new:
@@ -125,7 +121,7 @@ def unfinished(plan: Plan, store: Store, *, retrain_damaged: bool) -> list[RunSp
 
 @contextmanager
 def _asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """Gives a function that says whether Ctrl-C was pressed, or the process asked to end; a second Ctrl-C ends it at once."""
+    """Gives a function that says whether Ctrl-C was pressed or the process asked to end; a second one ends it at once."""
     asked: list[int] = []
 
     def ask(number: int, _frame: FrameType | None) -> None:

@@ -38,7 +38,8 @@ def print_plan(points: Sequence[PointConfig], plan: Plan, store: Store, console:
     counts = Counter((spec.kind, state) for spec, state in states.items())
     console.print(
         "plan: " + ", ".join(f"{count} {kind} {state}" for (kind, state), count in counts.items()),
-        highlight=False, soft_wrap=True,
+        highlight=False,
+        soft_wrap=True,
     )
 
 

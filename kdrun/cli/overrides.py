@@ -13,14 +13,12 @@ from kdrun.config import files
 from kdrun.errors import UserError
 
 
-class Override(click.ParamType):
+class Override(click.ParamType):  # type: ignore[type-arg]
     """One KEY=VALUE. Read by `kdrun.config.grid`; here it is only completed."""
 
     name = "override"
 
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         folders = [Path(folder) for folder in ctx.params.get("config_dir") or ()]
         typed = list(ctx.params.get("overrides") or ())
         try:
@@ -62,9 +60,7 @@ def takes_overrides(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the arguments and options that every training command takes."""
     parameters = (
         click.argument("overrides", nargs=-1, type=Override(), metavar="[KEY=VALUE]..."),
-        click.option(
-            "-e", "--experiment", metavar="NAME", help="Begin with a saved command line of experiments/."
-        ),
+        click.option("-e", "--experiment", metavar="NAME", help="Begin with a saved command line of experiments/."),
         click.option(
             "--config-dir",
             multiple=True,
@@ -72,9 +68,7 @@ def takes_overrides(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="DIR",
             help="Add a folder of your own YAML files, laid out like conf/. May be given more than once.",
         ),
-        click.option(
-            "--dry-run", is_flag=True, help="Print the configuration and the plan; train and write nothing."
-        ),
+        click.option("--dry-run", is_flag=True, help="Print the configuration and the plan; train and write nothing."),
         click.option(
             "--retrain-damaged",
             is_flag=True,

@@ -37,6 +37,5 @@ def grid(
 
 def _composed(composer: Composer, points: Sequence[Point]) -> list[PointConfig]:
     return [
-        (composer.config(point), " ".join(setting.text for setting in point if setting.is_swept))
-        for point in points
+        (composer.config(point), " ".join(setting.text for setting in point if setting.is_swept)) for point in points
     ]

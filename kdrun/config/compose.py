@@ -62,7 +62,9 @@ class Composer:
             with initialize_config_dir(version_base="1.3", config_dir=str(files.conf_dir())):
                 return compose("config", overrides=[*choices, f"hydra.searchpath=[{searchpath}]"])
         except (HydraException, OmegaConfBaseException, YAMLError) as error:
-            raise UserError(f"cannot compose {' '.join(choices) or 'the configuration'}: {_first_line(error)}") from error
+            raise UserError(
+                f"cannot compose {' '.join(choices) or 'the configuration'}: {_first_line(error)}"
+            ) from error
 
 
 def _apply(node: DictConfig, setting: Setting) -> None:

@@ -38,7 +38,7 @@ def wrong_type(key: str, value: Any, message: str) -> UserError:
 
 def like_before(key: str, before: Any, after: Any) -> None:
     """Refuses a text or a truth value where the file has a number, and the other way round (UserError)."""
-    if before is None or after is None or isinstance(after, str) and after.startswith("${"):
+    if before is None or after is None or (isinstance(after, str) and after.startswith("${")):
         return
     for kind, name in ((bool, "true or false"), ((int, float), "a number"), (str, "a text")):
         if isinstance(before, kind):

@@ -109,11 +109,12 @@ def _glob(key: str, pattern: Any, groups: Mapping[str, Sequence[str]]) -> list[s
     matched = [
         option
         for option in groups.get(key, ())
-        if any(fnmatch(option, p) for p in pattern.include)
-        and not any(fnmatch(option, p) for p in pattern.exclude)
+        if any(fnmatch(option, p) for p in pattern.include) and not any(fnmatch(option, p) for p in pattern.exclude)
     ]
     if not matched:
-        raise UserError(f"{key}=glob({','.join(pattern.include)}) matches nothing; `kdrun options {key}` lists what there is")
+        raise UserError(
+            f"{key}=glob({','.join(pattern.include)}) matches nothing; `kdrun options {key}` lists what there is"
+        )
     return matched
 
 

@@ -63,9 +63,7 @@ def channel_statistics(part: Part) -> Normalise:
 
 
 @lru_cache
-def _scale_and_shift(
-    mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
-) -> tuple[Tensor, Tensor]:
+def _scale_and_shift(mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> tuple[Tensor, Tensor]:
     """(x / 255 - mean) / std as x * scale + shift, each (C, 1, 1); kept, so that a step copies nothing."""
     with torch.inference_mode(False):
         means, stds = (torch.tensor(v, dtype=torch.float64)[:, None, None] for v in (mean, std))

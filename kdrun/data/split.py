@@ -42,9 +42,7 @@ class Splits:
     class_names: tuple[str, ...]
 
 
-def split(
-    raw: RawData, *, test_size: int | float | None, validation_size: int | float, split_seed: int
-) -> Splits:
+def split(raw: RawData, *, test_size: int | float | None, validation_size: int | float, split_seed: int) -> Splits:
     """Splits a data set, the same way for the same seed, every part stratified by class.
 
     test_size: examples taken off the training tensor for testing; None where the source has a test part.

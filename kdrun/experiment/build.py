@@ -50,7 +50,9 @@ def dataset_description(config: Mapping[str, Any], data_root: Path) -> dict[str,
 
     Raises UserError where the data are not there and cannot be had.
     """
-    return {key: value for key, value in config.items() if key != "train_size"} | {"content": dict(source_of(config).identity(data_root))}
+    return {key: value for key, value in config.items() if key != "train_size"} | {
+        "content": dict(source_of(config).identity(data_root))
+    }
 
 
 def network_of(model: Mapping[str, Any], image_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
@@ -59,9 +61,7 @@ def network_of(model: Mapping[str, Any], image_shape: tuple[int, int, int], num_
     if height != width:
         raise UserError(f"images must be square, got {height}x{width}; set dataset.source.image_size")
     arguments = {key: value for key, value in model.items() if key != "name"}
-    network: nn.Module = make(
-        arguments, in_channels=channels, image_size=height, num_classes=num_classes
-    )
+    network: nn.Module = make(arguments, in_channels=channels, image_size=height, num_classes=num_classes)
     return network
 
 
@@ -108,4 +108,3 @@ def optimizer_of(
         recipe["schedule"], optimizer, epochs=recipe["epochs"], steps_per_epoch=steps_per_epoch
     )
     return optimizer, schedule
-

@@ -1,4 +1,4 @@
-"""What the runs of one process share: the device, the data that lie on it, and the teachers' networks."""
+"""What the runs of one process share: the device, the data that lie on it, and finished networks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kdrun.data.batches import Batches, plain_batches
 from kdrun.data.normalise import Normalise, channel_statistics
 from kdrun.data.split import Part, Splits, first, split
 from kdrun.data.views import Crop
-from kdrun.experiment.build import network_of, source_of
+from kdrun.experiment.build import source_of
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
 
@@ -60,7 +60,7 @@ class Data:
 
 
 class Lab:
-    """Loads data sets and teachers once for all the runs of a process.
+    """Loads data sets once for all the runs of a process.
 
     device: where networks and data live. data_root: where data sets are looked for.
     """
@@ -70,7 +70,7 @@ class Lab:
         self.device = device
         self._data_root = data_root
         self._data: dict[str, Data] = {}
-        self._teachers: dict[str, nn.Module] = {}
+        self.networks: dict[str, nn.Module] = {}  # finished runs' networks by fingerprint
 
     def data(self, dataset: Mapping[str, Any]) -> Data:
         """The data set, loaded at the first call. Raises UserError for data that are missing or damaged."""
@@ -78,15 +78,6 @@ class Lab:
         if key not in self._data:
             self._data[key] = self._load(dataset)
         return self._data[key]
-
-    def teacher(self, spec: RunSpec) -> nn.Module:
-        """A finished run's network on the device. Raises UserError when its weights are damaged."""
-        if spec.fingerprint not in self._teachers:
-            data = self.data(spec.dataset)
-            network = network_of(spec.model, data.image_shape, data.num_classes)
-            network.load_state_dict(self.store.folder(spec).weights())
-            self._teachers[spec.fingerprint] = network.to(self.device)
-        return self._teachers[spec.fingerprint]
 
     def _load(self, dataset: Mapping[str, Any]) -> Data:
         raw = source_of(dataset).load(self._data_root)

@@ -41,7 +41,11 @@ class Running:
     def save(self) -> None:
         """Writes the training state; one with a loss that is not finite is left unwritten, the last good one stays."""
         if self.learner.first_bad_step() is None:
-            state = {"position": list(self.position), "seconds": self.seconds, "learner": self.learner.state()}
+            state = {
+                "position": list(self.position),
+                "seconds": self.seconds,
+                "learner": self.learner.state(),
+            }
             self.folder.save_state(state, self.rows)
 
     def add_row(self, data: Data) -> Mapping[str, Any]:
@@ -83,7 +87,7 @@ def begin(spec: RunSpec, lab: Lab) -> Running:
     folder = lab.store.folder(spec)
     data = lab.data(spec.dataset)
     steps = data.training_batches(spec).steps_per_epoch
-    mode = mode_of(spec, data, lab)
+    mode = mode_of(spec, lab)
     mode.trained.to(lab.device)
     optimizer, schedule = optimizer_of(spec.recipe, list(mode.trained.parameters()), steps)
     constrain_after_steps(optimizer, mode.student)
@@ -101,23 +105,50 @@ def begin(spec: RunSpec, lab: Lab) -> Running:
     return running
 
 
-def mode_of(spec: RunSpec, data: Data, lab: Lab) -> Mode:
-    """A run's mode with freshly initialised networks."""
+def finished_network(spec: RunSpec, lab: Lab) -> nn.Module:
+    """A finished run's network on the device. Raises UserError when its weights are damaged."""
+    if spec.fingerprint not in lab.networks:
+        network = mode_of(spec, lab).student
+        network.load_state_dict(lab.store.folder(spec).weights())
+        lab.networks[spec.fingerprint] = network.to(lab.device)
+    return lab.networks[spec.fingerprint]
+
+
+def mode_of(spec: RunSpec, lab: Lab) -> Mode:
+    """A run's mode with freshly initialised networks.
+
+    A term that changes the student itself (SimKD takes the teacher's classifier) has a method
+    `export(student, teacher)`; what it returns is the network that is evaluated and kept.
+    """
+    data = lab.data(spec.dataset)
     seed_device(lab.device, mix(spec.seed, _NETWORK))
     network = network_of(spec.model, data.image_shape, data.num_classes)
     pair = pair_of(spec, data)
     seed_device(lab.device, mix(spec.seed, _TERMS))
     terms = terms_of(spec.terms, pair)
+    exported = network
+    for term in terms.values():
+        if hasattr(term.knowledge, "export"):
+            exported = term.knowledge.export(exported, _teacher_network(spec, lab))
     if spec.mode is None:
-        return Offline(network, terms, alpha=spec.alpha, needs_teacher=False)
+        return Offline(network, terms, exported=exported, alpha=spec.alpha, needs_teacher=False)
     mode: Mode = make(
         {key: value for key, value in spec.mode.items() if key != "name"},
         network,
         terms,
+        exported=exported,
         alpha=spec.alpha,
         needs_teacher=bool(spec.parents),
     )
     return mode
+
+
+def _teacher_network(spec: RunSpec, lab: Lab) -> nn.Module:
+    """The one teacher's network: as trained, or fresh where it is still to be trained (before a plan begins)."""
+    (parent,) = spec.parents
+    if lab.store.folder(parent).is_finished:
+        return finished_network(parent, lab)
+    return mode_of(parent, lab).student
 
 
 def pair_of(spec: RunSpec, data: Data) -> Pair:

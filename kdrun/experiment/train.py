@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from kdrun.experiment.build import optimizer_of
 from kdrun.experiment.lab import Data, Lab
 from kdrun.experiment.measure import finish
-from kdrun.experiment.running import Clock, Running, begin, mode_of
+from kdrun.experiment.running import Clock, Running, begin, finished_network, mode_of
 from kdrun.runs.spec import RunSpec
 from kdrun.teachers import Teacher
 from kdrun.teachers.network import NetworkTeacher
@@ -83,9 +83,7 @@ def _train_together(
         observer.finished(run.spec, finish(run, data, lab))
 
 
-def _advance(
-    active: list[Running], reached: Reached, data: Data, observer: Observer, seconds: float
-) -> list[Running]:
+def _advance(active: list[Running], reached: Reached, data: Data, observer: Observer, seconds: float) -> list[Running]:
     """Notes how far the runs have come; returns those that go on."""
     bad = {id(lost.learner): lost.step for lost in reached.diverged}
     for run in active:
@@ -105,7 +103,7 @@ def _teacher_of(spec: RunSpec, lab: Lab, runs: Sequence[Running]) -> Teacher | N
         return None
     layers = [layer for some in asked for layer in some or ()]
     (parent,) = spec.parents
-    return NetworkTeacher(lab.teacher(parent), layers, autocast(lab.device, spec.precision))
+    return NetworkTeacher(finished_network(parent, lab), layers, autocast(lab.device, spec.precision))
 
 
 def preflight(specs: Sequence[RunSpec], lab: Lab) -> None:
@@ -121,8 +119,6 @@ def preflight(specs: Sequence[RunSpec], lab: Lab) -> None:
             data = lab.data(spec.dataset)
             for parent in spec.parents:
                 if lab.store.folder(parent).is_finished:
-                    lab.teacher(parent)
-            mode = mode_of(spec, data, lab)
-            optimizer_of(
-                spec.recipe, list(mode.trained.parameters()), data.training_batches(spec).steps_per_epoch
-            )
+                    finished_network(parent, lab)
+            mode = mode_of(spec, lab)
+            optimizer_of(spec.recipe, list(mode.trained.parameters()), data.training_batches(spec).steps_per_epoch)

@@ -25,9 +25,7 @@ class WideResNet(nn.Module):
     Source: Zagoruyko & Komodakis 2016, arXiv:1605.07146, table 1, without dropout.
     """
 
-    def __init__(
-        self, *, in_channels: int, image_size: int, num_classes: int, depth: int, widen: int
-    ) -> None:
+    def __init__(self, *, in_channels: int, image_size: int, num_classes: int, depth: int, widen: int) -> None:
         super().__init__()
         require_count("depth", depth)
         if depth < 10 or (depth - 4) % 6:

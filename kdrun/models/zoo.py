@@ -115,9 +115,7 @@ def _trained(model: str, weights: str, in_channels: int, num_classes: int) -> nn
 def _replace_head(model: str, body: nn.Module, num_classes: int) -> None:
     path = last_linear(body)
     if path is None:
-        raise UserError(
-            f"{model} has no linear classifier to replace; type weights=null, or choose another model"
-        )
+        raise UserError(f"{model} has no linear classifier to replace; type weights=null, or choose another model")
     head = body.get_submodule(path)
     if isinstance(head, nn.Linear) and head.out_features != num_classes:
         body.set_submodule(path, nn.Linear(head.in_features, num_classes, bias=head.bias is not None))
@@ -139,8 +137,6 @@ def _require_logits(model: str, body: nn.Module, image: tuple[int, int, int], nu
         output = run_on_shapes(body, image)
     except (RuntimeError, ValueError, AssertionError) as error:
         reason = f"{error}".partition("\n")[0]
-        raise UserError(
-            f"{model} cannot take images of {size} pixels ({reason}); choose another model"
-        ) from error
+        raise UserError(f"{model} cannot take images of {size} pixels ({reason}); choose another model") from error
     if not isinstance(output, Tensor) or output.shape[1:] != (num_classes,):
         raise UserError(f"{model} gives more than logits in training; choose another model, such as resnet18")

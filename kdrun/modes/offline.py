@@ -16,20 +16,25 @@ class Offline:
 
     student: the network to train.
     terms: knowledge by name; those that are modules are trained with the student (adapters).
+    exported: the network to evaluate and keep; the student itself unless a term changes its head.
     alpha: in [0, 1], weight of the teacher's side.
     needs_teacher: False where the terms ignore the teacher's signals (a control without a teacher).
     """
 
     def __init__(
-        self, student: nn.Module, terms: Mapping[str, Term], *, alpha: float, needs_teacher: bool
+        self,
+        student: nn.Module,
+        terms: Mapping[str, Term],
+        *,
+        exported: nn.Module,
+        alpha: float,
+        needs_teacher: bool,
     ) -> None:
-        self.student = student
+        self.student = exported
         self.part_names = part_names(terms, alpha)
         knowledge = [term.knowledge for term in terms.values()] if alpha > 0 else []
-        modules = {
-            name: term.knowledge for name, term in terms.items() if isinstance(term.knowledge, nn.Module)
-        }
-        self.trained = nn.ModuleDict({"student": student, "terms": nn.ModuleDict(modules)})
+        modules = {name: term.knowledge for name, term in terms.items() if isinstance(term.knowledge, nn.Module)}
+        self.trained: nn.Module = nn.ModuleDict({"student": student, "terms": nn.ModuleDict(modules)})
         teacher_layers = tuple(dict.fromkeys(layer for term in knowledge for layer in term.teacher_layers))
         self.teacher_layers = teacher_layers if needs_teacher and alpha > 0 else None
         self._tapped = TappedNetwork(student, (layer for term in knowledge for layer in term.student_layers))
@@ -37,7 +42,6 @@ class Offline:
         self._alpha = alpha
 
     def losses(self, batch: Batch, teacher: Signals | None) -> Tensor:
-        student = self._tapped(batch.inputs)
         student = self._tapped(batch.inputs)
         said = student if teacher is None else teacher  # without a teacher, no term looks at it
         return stacked(combined(student, said, batch, terms=self._terms, alpha=self._alpha))

@@ -115,7 +115,7 @@ class RunFolder:
             raise damaged(path)
 
     def weights(self) -> dict[str, Tensor]:
-        """The trained network's state dict. Raises UserError when the file is not, byte for byte, what the run wrote."""
+        """The trained network's state dict. Raises UserError when the file is not what the run wrote."""
         from safetensors.torch import load
 
         path = self.path / "weights.safetensors"
@@ -136,9 +136,7 @@ class RunFolder:
 
 def damaged(path: Path) -> UserError:
     """The one line for a file of a run that cannot be used."""
-    return UserError(
-        f"{path} is damaged or missing; add --retrain-damaged to set its run aside and train it again"
-    )
+    return UserError(f"{path} is damaged or missing; add --retrain-damaged to set its run aside and train it again")
 
 
 def to_csv(rows: Sequence[Row]) -> str:

@@ -8,7 +8,7 @@ from kdrun.signals import Batch, Signals
 
 
 class Teacher(Protocol):
-    """Whatever says something of a batch: logits (B, K), and the features that were asked for; nothing with gradients."""
+    """Whatever says something of a batch: logits (B, K) and the features asked for, without gradients."""
 
     def signals(self, batch: Batch) -> Signals: ...
 

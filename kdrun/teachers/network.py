@@ -19,9 +19,7 @@ class NetworkTeacher:
     precision: the context in which it computes.
     """
 
-    def __init__(
-        self, network: nn.Module, layers: Iterable[str], precision: AbstractContextManager[object]
-    ) -> None:
+    def __init__(self, network: nn.Module, layers: Iterable[str], precision: AbstractContextManager[object]) -> None:
         self._tapped = TappedNetwork(network.eval().requires_grad_(False), layers)
         self._precision = precision
 

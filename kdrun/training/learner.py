@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from kdrun.models import Constrained
 from kdrun.modes import Mode
 from kdrun.seeding import mix
 from kdrun.signals import Batch, Signals
@@ -55,7 +56,7 @@ class Learner:
         with self._autocast:
             losses = self.mode.losses(batch, teacher)
         self._optimizer.zero_grad(set_to_none=True)
-        losses[0].backward()
+        losses[0].backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self._schedule.step()
         self._losses[position.step] = losses.detach()
@@ -101,6 +102,5 @@ class Learner:
 
 def constrain_after_steps(optimizer: Optimizer, network: nn.Module) -> None:
     """Has a network with a constraint on its weights (max-norm) re-impose it after every update."""
-    constrain = getattr(network, "constrain", None)
-    if constrain is not None:
-        optimizer.register_step_post_hook(lambda *_args: constrain())
+    if isinstance(network, Constrained):
+        optimizer.register_step_post_hook(lambda *_args: network.constrain())

@@ -63,9 +63,8 @@ def fit(
                 learner.step(batch, signals, Position(epoch, step))
             if step + 1 < stream.steps_per_epoch and pause():
                 yield Reached(Position(epoch, step + 1), epoch_done=False)
-        bad = tuple(Diverged(one, step) for one in active if (step := one.first_bad_step()) is not None)
-        active = [one for one in active if one not in [lost.learner for lost in bad]]
+        bad = tuple(Diverged(one, lost) for one in active if (lost := one.first_bad_step()) is not None)
+        active = [one for one in active if one not in [diverged.learner for diverged in bad]]
         yield Reached(Position(epoch + 1, 0), epoch_done=True, diverged=bad)
         if not active:
             return
-

@@ -1,4 +1,4 @@
-"""Learning-rate schedules of the recipes: torch's own, given the length of the run. One step of a schedule is one update."""
+"""Learning-rate schedules of the recipes: torch's own, given the length of the run. They step once an update."""
 
 from __future__ import annotations
 

@@ -108,10 +108,7 @@ def test_a_batch_shows_each_example_in_its_view_with_its_own_label() -> None:
 
 def test_seeds_and_epochs_give_orders_and_views_of_their_own() -> None:
     part = part_of(40)
-    drawn = [
-        list(batches_of(part, batch_size=40, seed=seed).epoch(epoch))
-        for seed, epoch in ((0, 0), (0, 1), (1, 0))
-    ]
+    drawn = [list(batches_of(part, batch_size=40, seed=seed).epoch(epoch)) for seed, epoch in ((0, 0), (0, 1), (1, 0))]
     assert len({tuple(ids_in(batches)) for batches in drawn}) == 3
     assert len({tuple(sorted(view_by_id(batches).items())) for batches in drawn}) == 3
 

@@ -11,7 +11,7 @@ from kdrun.data.normalise import channel_statistics
 from kdrun.data.split import Splits, split
 
 FILES = sorted((Path(__file__).parents[2] / "conf" / "dataset").glob("*.yaml"))
-KEYS = {"name", "source", "mean", "std", "test_size", "validation_size", "split_seed"}
+KEYS = {"name", "source", "mean", "std", "test_size", "validation_size", "split_seed", "train_size"}
 
 
 def load(name: str) -> tuple[Any, Splits]:

@@ -57,8 +57,6 @@ def test_means_for_another_number_of_channels_are_refused() -> None:
 
 
 @pytest.mark.parametrize(("mean", "std"), [((0.5,), (0.5, 0.5)), ((0.5,), (0.0,)), ((0.5,), (-1.0,))])
-def test_means_and_deviations_that_make_no_sense_are_refused(
-    mean: tuple[float, ...], std: tuple[float, ...]
-) -> None:
+def test_means_and_deviations_that_make_no_sense_are_refused(mean: tuple[float, ...], std: tuple[float, ...]) -> None:
     with pytest.raises(UserError, match=r"dataset.std"):
         Normalise(mean, std)

@@ -66,9 +66,7 @@ def test_every_example_keeps_its_image_label_and_id() -> None:
 
 def test_the_same_seed_gives_the_same_split_and_another_seed_another() -> None:
     raw = raw_data(balanced(20, 3))
-    ids = [
-        split(raw, test_size=9, validation_size=9, split_seed=seed).train.ids.tolist() for seed in (1, 1, 2)
-    ]
+    ids = [split(raw, test_size=9, validation_size=9, split_seed=seed).train.ids.tolist() for seed in (1, 1, 2)]
     assert ids[0] == ids[1] != ids[2]
 
 

@@ -103,9 +103,7 @@ def test_pooled_is_what_enters_the_linear_classifier(name: str) -> None:
 def test_every_stage_has_a_preactivation_of_its_shape(name: str) -> None:
     network = make_on_meta(name)
     features = TappedNetwork(network, network.layers)(torch.empty(2, 3, 32, 32, device="meta")).features
-    stages = [
-        layer for layer in network.layers if layer.startswith("stage") and not layer.endswith("_preact")
-    ]
+    stages = [layer for layer in network.layers if layer.startswith("stage") and not layer.endswith("_preact")]
     assert all(features[f"{stage}_preact"].shape == features[stage].shape for stage in stages)
 
 

@@ -78,9 +78,7 @@ def test_without_max_norm_constrain_changes_nothing() -> None:
 
 
 def test_the_trainer_can_tell_which_networks_are_constrained() -> None:
-    conv = ConvNet(
-        in_channels=1, image_size=8, num_classes=2, stem_width=2, stem_stride=1, widths=[2], convs=1
-    )
+    conv = ConvNet(in_channels=1, image_size=8, num_classes=2, stem_width=2, stem_stride=1, widths=[2], convs=1)
     assert isinstance(mlp(), Constrained)
     assert not isinstance(conv, Constrained)
 

@@ -16,9 +16,7 @@ from kdrun.models.zoo import TorchvisionNetwork, build
 FILE_OF_WEIGHTS = "shufflenetv2_x0.5-f707e7126e.pth"
 
 
-def network(
-    model: str, *, weights: str | None = None, channels: int = 3, size: int = 64
-) -> TorchvisionNetwork:
+def network(model: str, *, weights: str | None = None, channels: int = 3, size: int = 64) -> TorchvisionNetwork:
     return build(model=model, weights=weights, in_channels=channels, image_size=size, num_classes=7)
 
 

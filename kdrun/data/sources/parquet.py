@@ -95,13 +95,9 @@ def _pyarrow() -> Any:
 
 
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:
-    train, test, validation = (
-        sorted(folder.glob(f"{part}-*.parquet")) for part in ("train", "test", "validation")
-    )
+    train, test, validation = (sorted(folder.glob(f"{part}-*.parquet")) for part in ("train", "test", "validation"))
     if not train:
-        raise UserError(
-            f"{folder} has no train-*.parquet; say dataset.source.folder=DIR for the folder that has"
-        )
+        raise UserError(f"{folder} has no train-*.parquet; say dataset.source.folder=DIR for the folder that has")
     return train, test or validation
 
 

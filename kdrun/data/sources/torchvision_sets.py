@@ -46,9 +46,7 @@ class Torchvision:
             self._download(kind, data_root)
         for path, md5 in files.items():
             if _is_damaged(path, md5):
-                raise UserError(
-                    f"{path} is damaged or cut short; delete it to download it again, or replace it"
-                )
+                raise UserError(f"{path} is damaged or cut short; delete it to download it again, or replace it")
         train, test = (kind(data_root, train=is_train) for is_train in (True, False))
         names = tuple(str(name) for name in train.classes)
         return RawData(self._images(train, names), self._images(test, names), names)

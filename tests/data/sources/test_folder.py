@@ -20,9 +20,7 @@ def test_a_folder_is_found_under_the_data_root_or_by_its_absolute_path(tmp_path:
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(
-        UserError, match=f"^there is no folder {tmp_path}/mine; say dataset.source.folder=DIR"
-    ):
+    with pytest.raises(UserError, match=f"^there is no folder {tmp_path}/mine; say dataset.source.folder=DIR"):
         find(tmp_path, "mine")
 
 

@@ -106,9 +106,7 @@ def test_images_of_two_sizes_need_an_image_size(root: Path) -> None:
 
 def test_a_label_column_is_chosen_by_name_where_there_are_several(tmp_path: Path) -> None:
     write(tmp_path, "train-0.parquet", [0, 1], coarse=[1, 0])
-    with pytest.raises(
-        UserError, match=r"has 2 label columns; say .*label_column=NAME with one of kind, coarse"
-    ):
+    with pytest.raises(UserError, match=r"has 2 label columns; say .*label_column=NAME with one of kind, coarse"):
         source().load(tmp_path)
     assert source(label_column="coarse").load(tmp_path).train.labels.tolist() == [1, 0]
 
@@ -161,9 +159,7 @@ def test_a_label_without_a_class_is_named(root: Path, label: int) -> None:
     ("labels", "message"),
     [([0, 0], r"one class only \(0\)"), ([], "has no rows"), ([-1, -1], "has the label -1")],
 )
-def test_a_training_part_without_two_classes_is_refused(
-    tmp_path: Path, labels: list[int], message: str
-) -> None:
+def test_a_training_part_without_two_classes_is_refused(tmp_path: Path, labels: list[int], message: str) -> None:
     write(tmp_path, "train-0.parquet", labels)
     with pytest.raises(UserError, match=message):
         source().load(tmp_path)
@@ -190,8 +186,6 @@ def test_without_pyarrow_the_extra_is_named(root: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(("image_size", "channels", "key"), [(0, None, "image_size"), (None, 2, "channels")])
-def test_sizes_and_channels_out_of_range_are_refused(
-    image_size: int | None, channels: int | None, key: str
-) -> None:
+def test_sizes_and_channels_out_of_range_are_refused(image_size: int | None, channels: int | None, key: str) -> None:
     with pytest.raises(UserError, match=rf"dataset.source.{key} must be"):
         source(image_size=image_size, channels=channels)

@@ -43,9 +43,7 @@ def write_cifar10(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     meta = write("batches.meta", {"label_names": [f"class {k}" for k in range(10)]})
     monkeypatch.setattr(datasets.CIFAR10, "train_list", [["data_batch_1", train]])
     monkeypatch.setattr(datasets.CIFAR10, "test_list", [["test_batch", test]])
-    monkeypatch.setattr(
-        datasets.CIFAR10, "meta", {"filename": "batches.meta", "key": "label_names", "md5": meta}
-    )
+    monkeypatch.setattr(datasets.CIFAR10, "meta", {"filename": "batches.meta", "key": "label_names", "md5": meta})
     return folder
 
 
@@ -70,9 +68,7 @@ def test_files_in_the_data_root_are_read_without_a_download(tmp_path: Path, data
     assert len(raw.class_names) == 10
 
 
-def test_cifar_images_keep_channels_rows_and_columns_apart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cifar_images_keep_channels_rows_and_columns_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_cifar10(tmp_path, monkeypatch)
     raw = Torchvision("CIFAR10").load(tmp_path)
     expected = np.arange(5 * 3072).reshape(5, 3, 32, 32).astype(np.uint8)

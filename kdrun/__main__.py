@@ -1,0 +1,5 @@
+"""`python -m kdrun`."""
+
+from kdrun.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""The combined loss."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional
+
+from kdrun.knowledge.response import LogitMSE, SoftTargets
+from kdrun.modes.loss import Term, combined, part_names
+from kdrun.signals import Batch, Pair, Signals
+
+STUDENT = torch.tensor([[1.0, 2, 3], [0, 0, 1]], dtype=torch.float64)
+TEACHER = torch.tensor([[3.0, 1, 0], [1, 2, 0]], dtype=torch.float64)
+LABELS = torch.tensor([0, 1])
+PAIR = Pair(Signals(STUDENT), Signals(TEACHER), 3, 2)
+
+
+def _batch(labels: torch.Tensor = LABELS, epoch: int = 0) -> Batch:
+    return Batch(torch.zeros(2, 1), labels, torch.arange(2), torch.zeros(2, dtype=torch.int64), epoch)
+
+
+def _terms(warmup_epochs: int = 0) -> dict[str, Term]:
+    return {
+        "kd": Term(SoftTargets(PAIR, tau=4.0, standardise=False), 2.0, warmup_epochs),
+        "logit_mse": Term(LogitMSE(PAIR), 0.5, 0),
+    }
+
+
+def _loss(alpha: float, batch: Batch | None = None, **options: int) -> list[float]:
+    parts = combined(
+        Signals(STUDENT), Signals(TEACHER), batch or _batch(), terms=_terms(**options), alpha=alpha
+    )
+    return [float(part) for part in parts]
+
+
+def test_it_is_one_minus_alpha_of_the_labels_and_alpha_of_the_weighted_terms() -> None:
+    ce = float(functional.cross_entropy(STUDENT, LABELS))
+    kd, mse = 1.4564824548, 10 / 3  # golden values
+    assert _loss(0.3) == pytest.approx([0.7 * ce + 0.3 * (2 * kd + 0.5 * mse), ce, kd, mse], abs=1e-9)
+
+
+def test_at_alpha_0_it_is_plain_cross_entropy_and_no_term_is_computed() -> None:
+    assert _loss(0.0) == [float(functional.cross_entropy(STUDENT, LABELS))] * 2
+
+
+def test_at_alpha_1_labels_are_not_looked_at() -> None:
+    assert _loss(1.0) == _loss(1.0, _batch(LABELS.flip(0))) == _loss(1.0, _batch(torch.tensor([-7, 99])))
+
+
+def test_a_weight_is_reached_linearly_over_the_warm_up() -> None:
+    first, fourth, later = (_loss(1.0, _batch(epoch=epoch), warmup_epochs=4)[0] for epoch in (0, 3, 9))
+    kd, mse = _loss(1.0)[1:]
+    assert first == pytest.approx(2 * kd / 4 + 0.5 * mse)
+    assert fourth == later == pytest.approx(2 * kd + 0.5 * mse)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+def test_the_parts_have_as_many_names_as_values(alpha: float) -> None:
+    assert len(part_names(_terms(), alpha)) == len(_loss(alpha))

@@ -1,0 +1,44 @@
+"""A data set made up on the spot, for tests: `dataset.source._target_: toy.Blobs` (see conf_toy)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from kdrun.data import Images, RawData
+
+
+@dataclass(frozen=True)
+class Blobs:
+    """Noisy images of a fixed pattern per class: 6x6, `channels` channels."""
+
+    examples: int
+    classes: int
+    channels: int
+    noise: float
+
+    def identity(self, data_root: Path) -> Mapping[str, str | int]:
+        return {}
+
+    def load(self, data_root: Path) -> RawData:
+        generator = torch.Generator().manual_seed(7)
+        labels = torch.arange(self.examples) % self.classes
+        patterns = torch.rand(self.classes, self.channels, 6, 6, generator=generator)
+        noise = torch.rand(self.examples, self.channels, 6, 6, generator=generator)
+        images = (1 - self.noise) * patterns[labels] + self.noise * noise
+        names = tuple(f"class {index}" for index in range(self.classes))
+        return RawData(Images((images * 255).to(torch.uint8), labels), None, names)
+
+
+class Wrong(torch.nn.Module):
+    """A network that always gives seven outputs."""
+
+    def __init__(self, *, in_channels: int, image_size: int, num_classes: int) -> None:
+        super().__init__()
+        self.head = torch.nn.Linear(in_channels * image_size * image_size, 7)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.head(inputs.flatten(1))
