@@ -1,19 +1,12 @@
-"""What tests share: a made-up data set, and kdrun called as a user calls it."""
+"""What tests share."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-SUPPORT = Path(__file__).parent / "support"
-sys.path.insert(0, str(SUPPORT))
-
-TOY = ("--config-dir", str(SUPPORT / "conf"), "dataset=blobs", "train=toy", "teacher=mlp30", "student=mlp30")
+from calling import Kdrun, Outcome
 
 
 @pytest.fixture(autouse=True)
@@ -25,16 +18,6 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-class Outcome:
-    """What a command printed and how it ended."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-
-Kdrun = Callable[..., Outcome]
 
 
 @pytest.fixture
@@ -54,16 +37,3 @@ def kdrun(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, t
         return Outcome(int(ended.value.code or 0), captured.out, captured.err)
 
     return call
-
-
-def start_process(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
-    """kdrun in a process of its own."""
-    environment = os.environ | {"PYTHONPATH": str(SUPPORT), "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "kdrun", *arguments],
-        cwd=cwd,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )

@@ -17,9 +17,7 @@ class Executor(Protocol):
     Returns one line for each run that could not be finished.
     """
 
-    def execute(
-        self, specs: Sequence[RunSpec], lab: Any, observer: Any, *, stop: Callable[[], bool]
-    ) -> list[str]: ...
+    def execute(self, specs: Sequence[RunSpec], lab: Any, observer: Any, *, stop: Callable[[], bool]) -> list[str]: ...
 
 
 __all__ = ["Executor"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from filelock import Timeout
 
@@ -14,12 +15,17 @@ from kdrun.runs.spec import RunSpec
 POLL_S = 0.2
 
 
+@dataclass(frozen=True)
 class Serial:
-    """The serial executor."""
+    """The serial executor.
 
-    def execute(
-        self, specs: Sequence[RunSpec], lab: Lab, observer: Observer, *, stop: Callable[[], bool]
-    ) -> list[str]:
+    state_every_s: a training state is written at the first step after so many seconds, or at the end of an epoch;
+        a kill loses no more than that.
+    """
+
+    state_every_s: float
+
+    def execute(self, specs: Sequence[RunSpec], lab: Lab, observer: Observer, *, stop: Callable[[], bool]) -> list[str]:
         failures: dict[RunSpec, str] = {}
         pending = list(specs)
         while pending := [spec for spec in pending if not (spec in failures or _is_finished(spec, lab))]:
@@ -28,28 +34,27 @@ class Serial:
                 if any(parent in failures for parent in spec.parents):
                     failures[spec] = f"{spec.title}: not trained, because its teacher could not be"
                 elif all(_is_finished(parent, lab) for parent in spec.parents):
-                    moved |= _train_if_free(spec, lab, observer, stop, failures)
+                    moved |= self._train_if_free(spec, lab, observer, stop, failures)
             if not moved:
                 _wait(stop)
         return list(failures.values())
 
+    def _train_if_free(
+        self, spec: RunSpec, lab: Lab, observer: Observer, stop: Callable[[], bool], failures: dict[RunSpec, str]
+    ) -> bool:
+        """Trains a run unless another process does; says whether anything was done."""
+        lock = lab.store.folder(spec).lock()
+        try:
+            with lock.acquire(timeout=0):
+                if not _is_finished(spec, lab):
+                    failures.update(train([spec], lab, observer, stop=stop, state_every_s=self.state_every_s))
+                return True
+        except Timeout:
+            return False
+
 
 def _is_finished(spec: RunSpec, lab: Lab) -> bool:
     return lab.store.folder(spec).is_finished
-
-
-def _train_if_free(
-    spec: RunSpec, lab: Lab, observer: Observer, stop: Callable[[], bool], failures: dict[RunSpec, str]
-) -> bool:
-    """Trains a run unless another process does; says whether anything was done."""
-    lock = lab.store.folder(spec).lock()
-    try:
-        with lock.acquire(timeout=0):
-            if not _is_finished(spec, lab):
-                failures.update(train([spec], lab, observer, stop=stop))
-            return True
-    except Timeout:
-        return False
 
 
 def _wait(stop: Callable[[], bool]) -> None:

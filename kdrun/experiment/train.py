@@ -17,9 +17,6 @@ from kdrun.training.learner import Position
 from kdrun.training.loop import Reached, fit
 from kdrun.training.precision import autocast
 
-# A state is written at the first step after so long, or at the end of an epoch; a kill loses no more than this.
-STATE_EVERY_S = 2.0
-
 
 class Observer(Protocol):
     """Is told of the progress of runs."""
@@ -41,11 +38,12 @@ def train(
     observer: Observer,
     *,
     stop: Callable[[], bool],
-    state_every_s: float = STATE_EVERY_S,
+    state_every_s: float,
 ) -> dict[RunSpec, str]:
     """Trains runs side by side to the end, going on from their states where they were cut off.
 
     specs: one run, or several that share data, data seed, recipe, precision, teachers and targets.
+    state_every_s: states are written at the first step after so many seconds, or at the end of an epoch.
     stop: asked after every step; when true the states are saved and Interrupted is raised.
     Returns a line for each run that could not be finished (its loss was not finite); its last state is kept.
     """

@@ -46,8 +46,7 @@ def resampling(source: torch.Size, target: torch.Size) -> nn.Module:
         kernel, stride, padding = _geometry(after, before, twice=4)
         return nn.ConvTranspose2d(source[1], target[1], kernel, stride, padding, bias=False)
     raise UserError(
-        f"no adapter from {_text(source)} to {_text(target)}: one side "
-        "grows, one shrinks; choose other layers"
+        f"no adapter from {_text(source)} to {_text(target)}: one side grows, one shrinks; choose other layers"
     )
 
 

@@ -43,9 +43,7 @@ def check_knowledge(make: Make, pair: Pair | None = None) -> list[Check]:
     unlike = pair or example_pair()
     like = unlike._replace(student=unlike.teacher)
     fitting = _fitting(make, unlike, like)
-    return [
-        _run(name, check, make, like if check is _minimum else fitting) for name, check in _CHECKS.items()
-    ]
+    return [_run(name, check, make, like if check is _minimum else fitting) for name, check in _CHECKS.items()]
 
 
 def _fitting(make: Make, unlike: Pair, like: Pair) -> Pair:
@@ -89,9 +87,7 @@ def _gradcheck(make: Make, pair: Pair) -> Verdict:
     student, teacher, batch = made_up.step(pair)
     held: tuple[str, ...] = getattr(term, "stop_gradient", ())
     trained = {
-        name: value
-        for name, value in term.named_parameters()
-        if value.requires_grad and not name.startswith(held)
+        name: value for name, value in term.named_parameters() if value.requires_grad and not name.startswith(held)
     }
     layers: tuple[str, ...] = getattr(term, "student_layers", ())
 
@@ -135,9 +131,7 @@ def _batch_mean(make: Make, pair: Pair) -> Verdict:
         return None, "compares the examples of a batch with each other"
     student, teacher, batch = made_up.step(pair)
     once = value_of(term, student, teacher, batch).item()
-    twice = value_of(
-        term, made_up.twice(student), made_up.twice(teacher), made_up.batch(pair, repeats=2)
-    ).item()
+    twice = value_of(term, made_up.twice(student), made_up.twice(teacher), made_up.batch(pair, repeats=2)).item()
     detail = f"{once:.6g}, {twice:.6g} with the batch repeated"
     return abs(once - twice) <= 1e-6 * abs(once), detail
 
@@ -157,9 +151,7 @@ def _duplicate_rows(make: Make, pair: Pair) -> Verdict:
 
 
 def _dead_features(make: Make, pair: Pair) -> Verdict:
-    student = made_up.mapped(
-        made_up.signals(pair.student, 1), lambda value: torch.zeros_like(value).requires_grad_()
-    )
+    student = made_up.mapped(made_up.signals(pair.student, 1), lambda value: torch.zeros_like(value).requires_grad_())
     teacher = made_up.mapped(made_up.signals(pair.teacher, 2), torch.zeros_like)
     return finite(value_of(build(make, pair), student, teacher, made_up.batch(pair)), student)
 

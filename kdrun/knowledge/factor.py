@@ -66,8 +66,7 @@ class FactorTransfer(nn.Module):
         super().__init__()
         if not (factor_rate > 0 and reconstruction_weight >= 0):
             raise UserError(
-                "factor_rate must be > 0 and reconstruction_weight >= 0, "
-                f"got {factor_rate} and {reconstruction_weight}"
+                f"factor_rate must be > 0 and reconstruction_weight >= 0, got {factor_rate} and {reconstruction_weight}"
             )
         source = last_stage(pair.student, "student", student_layer)
         target = last_stage(pair.teacher, "teacher", teacher_layer)
@@ -77,9 +76,7 @@ class FactorTransfer(nn.Module):
         factors = max(1, round(factor_rate * channels))
         self.translator = _convolutions(map_of(pair.student, "student", source).shape[1], factors)
         self.encoder = _convolutions(channels, factors)
-        self.decoder = _convolutions(factors, channels)[
-            :-2
-        ]  # real outputs: no norm, no activation at the end
+        self.decoder = _convolutions(factors, channels)[:-2]  # real outputs: no norm, no activation at the end
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> Tensor:
         ours, theirs = same_size(

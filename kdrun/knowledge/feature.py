@@ -119,9 +119,7 @@ class Attention(nn.Module):
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> Tensor:
         layers = zip(self.student_layers, self.teacher_layers, strict=True)
-        return torch.stack(
-            [attention_loss(student.features[s], teacher.features[t]) for s, t in layers]
-        ).sum()
+        return torch.stack([attention_loss(student.features[s], teacher.features[t]) for s, t in layers]).sum()
 
 
 class NST(nn.Module):

@@ -20,14 +20,10 @@ def stage_names(signals: Signals, role: str, suffix: str = "") -> Names:
 
     Raises UserError where the network names none, listing the layers there are.
     """
-    numbers = {
-        int(found[1]) for name in signals.features if (found := re.fullmatch(rf"stage(\d+){suffix}", name))
-    }
+    numbers = {int(found[1]) for name in signals.features if (found := re.fullmatch(rf"stage(\d+){suffix}", name))}
     if not numbers:
         there = ", ".join(signals.features) or "none"
-        raise UserError(
-            f"the {role} names no layers stage1{suffix}, stage2{suffix}, ...; name some of: {there}"
-        )
+        raise UserError(f"the {role} names no layers stage1{suffix}, stage2{suffix}, ...; name some of: {there}")
     return tuple(f"stage{number}{suffix}" for number in sorted(numbers))
 
 

@@ -63,9 +63,7 @@ class Overhaul(nn.Module):
         super().__init__()
         if not 0 < layer_decay <= 1:
             raise UserError(f"layer_decay must be > 0 and <= 1, got {layer_decay}")
-        self.student_layers, self.teacher_layers = paired_maps(
-            pair, student_layers, teacher_layers, suffix="_preact"
-        )
+        self.student_layers, self.teacher_layers = paired_maps(pair, student_layers, teacher_layers, suffix="_preact")
         self.layer_decay = layer_decay
         sources = [feature(pair.student, "student", layer).shape for layer in self.student_layers]
         targets = [feature(pair.teacher, "teacher", layer).shape for layer in self.teacher_layers]

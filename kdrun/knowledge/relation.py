@@ -102,9 +102,7 @@ class Similarity(nn.Module):
 class Correlation(nn.Module):
     """`correlation` of two layers, flattened."""
 
-    def __init__(
-        self, pair: Pair, *, student_layer: str, teacher_layer: str, gamma: float, order: int
-    ) -> None:
+    def __init__(self, pair: Pair, *, student_layer: str, teacher_layer: str, gamma: float, order: int) -> None:
         super().__init__()
         self.student_layers, self.teacher_layers = one_layer_each(pair, student_layer, teacher_layer)
         self.gamma = gamma
@@ -112,9 +110,7 @@ class Correlation(nn.Module):
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> Tensor:
         (own,), (taught,) = self.student_layers, self.teacher_layers
-        return correlation(
-            embeddings(student, own), embeddings(teacher, taught), gamma=self.gamma, order=self.order
-        )
+        return correlation(embeddings(student, own), embeddings(teacher, taught), gamma=self.gamma, order=self.order)
 
 
 class PKT(nn.Module):

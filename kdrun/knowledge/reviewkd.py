@@ -70,9 +70,7 @@ class ReviewKD(nn.Module):
         self.student_layers, self.teacher_layers = paired(
             pair,
             (*stage_names(pair.student, "student"), "pooled") if student_layers is None else student_layers,
-            (*stage_names(pair.teacher, "teacher", "_preact"), "pooled")
-            if teacher_layers is None
-            else teacher_layers,
+            (*stage_names(pair.teacher, "teacher", "_preact"), "pooled") if teacher_layers is None else teacher_layers,
         )
         self.pools = tuple(pools)
         sources = [feature(pair.student, "student", layer).shape[1] for layer in self.student_layers]

@@ -33,9 +33,7 @@ class SimKD(nn.Module):
 
     minimum: float | None = None  # the projector starts at random
 
-    def __init__(
-        self, pair: Pair, *, student_layer: str | None, teacher_layer: str | None, reduction: int
-    ) -> None:
+    def __init__(self, pair: Pair, *, student_layer: str | None, teacher_layer: str | None, reduction: int) -> None:
         super().__init__()
         if reduction < 1:
             raise UserError(f"reduction must be >= 1, got {reduction}")

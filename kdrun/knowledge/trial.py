@@ -22,13 +22,9 @@ def build(make: Make, pair: Pair, *, seed: int = 0, dtype: torch.dtype = torch.f
         torch.manual_seed(seed)
         term = make(pair)
         if not isinstance(term, nn.Module):
-            raise UserError(
-                f"{type(term).__name__} is no torch.nn.Module: derive it, so that its state is saved"
-            )
+            raise UserError(f"{type(term).__name__} is no torch.nn.Module: derive it, so that its state is saved")
         term.to(dtype)
-        student, teacher = (
-            made_up.mapped(made_up.signals(one, seed + 3), lambda v: v.to(dtype)) for one in pair[:2]
-        )
+        student, teacher = (made_up.mapped(made_up.signals(one, seed + 3), lambda v: v.to(dtype)) for one in pair[:2])
         with torch.no_grad():
             term(student, teacher, made_up.batch(pair))
     return term

@@ -59,9 +59,7 @@ class VID(nn.Module):
     ) -> None:
         super().__init__()
         if not initial_variance > min_variance >= 0:
-            raise UserError(
-                f"initial_variance must be > min_variance >= 0, got {initial_variance} and {min_variance}"
-            )
+            raise UserError(f"initial_variance must be > min_variance >= 0, got {initial_variance} and {min_variance}")
         self.student_layers, self.teacher_layers = paired_maps(pair, student_layers, teacher_layers)
         self.min_variance = min_variance
         sources = [feature(pair.student, "student", layer).shape[1] for layer in self.student_layers]

@@ -45,9 +45,7 @@ def write_record(plan: Plan, store: Store, command: str, command_line: str) -> P
     name = report_name(command, plan)
     folder = store.outputs / "reports" / name
     atomic.make_folder(folder)
-    results = {
-        spec.run_id: store.folder(spec).result() for spec in plan.runs if store.folder(spec).is_finished
-    }
+    results = {spec.run_id: store.folder(spec).result() for spec in plan.runs if store.folder(spec).is_finished}
     trained_on = {use.point: results.get(use.spec.run_id, {}) for use in plan.uses if use.role == "teacher"}
     rows = [_row(use, plan, results.get(use.spec.run_id, {}), trained_on[use.point]) for use in plan.uses]
     atomic.write_text(folder / "runs.csv", to_csv(rows))

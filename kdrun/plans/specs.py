@@ -43,9 +43,7 @@ def control_spec(config: Config, dataset: Dataset, seed: int, name: str) -> RunS
     terms, targets = control["knowledge"], control["targets"]
     if targets not in ("none", "teacher"):
         raise UserError(f"control.{name}.targets must be none or teacher, got {targets!r}")
-    return _student(
-        config, dataset, seed, kind="control", alpha=float(control["alpha"]), terms=terms, targets=targets
-    )
+    return _student(config, dataset, seed, kind="control", alpha=float(control["alpha"]), terms=terms, targets=targets)
 
 
 def student_spec(config: Config, dataset: Dataset, seed: int) -> RunSpec:

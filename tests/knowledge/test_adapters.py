@@ -29,9 +29,7 @@ def shape(*sizes: int) -> torch.Size:
         (2, 8, nn.ConvTranspose2d, 4, 4),
     ],
 )
-def test_the_kernel_follows_from_the_two_sizes(
-    source: int, target: int, kind: type, kernel: int, stride: int
-) -> None:
+def test_the_kernel_follows_from_the_two_sizes(source: int, target: int, kind: type, kernel: int, stride: int) -> None:
     layer = resampling(shape(2, source, source), shape(3, target, target))
     assert type(layer) is kind
     assert (layer.kernel_size, layer.stride) == ((kernel, kernel), (stride, stride))
@@ -39,9 +37,7 @@ def test_the_kernel_follows_from_the_two_sizes(
 
 @settings(deadline=None, max_examples=40)
 @given(small=st.tuples(SIDES, SIDES), more=st.tuples(SIDES, SIDES), grows=st.booleans())
-def test_any_two_sizes_in_one_direction_are_joined(
-    small: tuple[int, int], more: tuple[int, int], grows: bool
-) -> None:
+def test_any_two_sizes_in_one_direction_are_joined(small: tuple[int, int], more: tuple[int, int], grows: bool) -> None:
     sizes = [small, (small[0] + more[0] - 1, small[1] + more[1] - 1)]
     source, target = sizes if grows else sizes[::-1]
     adapted = resampling(shape(2, *source), shape(3, *target))(torch.zeros(4, 2, *source))
@@ -88,9 +84,7 @@ def test_a_regressor_of_vectors_is_linear() -> None:
         ),
     ],
 )
-def test_shapes_that_no_layer_joins_are_refused(
-    source: tuple[int, ...], target: tuple[int, ...], message: str
-) -> None:
+def test_shapes_that_no_layer_joins_are_refused(source: tuple[int, ...], target: tuple[int, ...], message: str) -> None:
     with pytest.raises(UserError) as caught:
         regressor(shape(*source), shape(*target))
     assert caught.value.message == message
@@ -98,9 +92,7 @@ def test_shapes_that_no_layer_joins_are_refused(
 
 def test_a_single_value_per_channel_is_normalised_by_the_running_statistics() -> None:
     norm = Norm(2)
-    norm(
-        torch.tensor([[3.0, 1.0], [5.0, 1.0]])[:, :, None, None]
-    )  # means 4 and 1, unbiased variances 2 and 0
+    norm(torch.tensor([[3.0, 1.0], [5.0, 1.0]])[:, :, None, None])  # means 4 and 1, unbiased variances 2 and 0
     before = {name: value.clone() for name, value in norm.state_dict().items()}
     single = norm(torch.tensor([[1.0, 1.0]])[:, :, None, None]).flatten()
     expected = torch.tensor([(1 - 0.4) / (1.1 + 1e-5) ** 0.5, (1 - 0.1) / (0.9 + 1e-5) ** 0.5])

@@ -36,9 +36,7 @@ def trained(part: nn.Module) -> bool:
 
 @settings(deadline=None, max_examples=20)
 @given(batch=sizes, channels=sizes, size=st.tuples(sizes, sizes), seed=st.integers(0, 2**31))
-def test_the_loss_equals_the_written_out_loop(
-    batch: int, channels: int, size: tuple[int, int], seed: int
-) -> None:
+def test_the_loss_equals_the_written_out_loop(batch: int, channels: int, size: tuple[int, int], seed: int) -> None:
     student, teacher = draw(seed, batch, channels, *size), draw(seed + 1, batch, channels, *size)
     total, count = 0.0, 0
     for ours, theirs in zip(student.flatten(1).tolist(), teacher.flatten(1).tolist(), strict=True):

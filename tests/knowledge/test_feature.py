@@ -37,9 +37,7 @@ def looped_attention(student: Tensor, teacher: Tensor) -> float:
         maps = []
         for channels in (ours, theirs):
             rows, columns = range(len(channels[0])), range(len(channels[0][0]))
-            maps.append(
-                unit([sum(c[y][x] ** 2 for c in channels) / len(channels) for y in rows for x in columns])
-            )
+            maps.append(unit([sum(c[y][x] ** 2 for c in channels) / len(channels) for y in rows for x in columns]))
         total += sum((s - t) ** 2 for s, t in zip(*maps, strict=True))
         count += len(maps[0])
     return total / count

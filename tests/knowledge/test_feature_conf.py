@@ -41,9 +41,7 @@ def maker(file: Path) -> partial[nn.Module]:
     term = numbers(file)
     built = locate(term.pop("_target_"))
     assert isinstance(built, type)
-    return partial(
-        built, **{key: value for key, value in term.items() if key not in ("weight", "warmup_epochs")}
-    )
+    return partial(built, **{key: value for key, value in term.items() if key not in ("weight", "warmup_epochs")})
 
 
 @pytest.mark.parametrize("file", FILES, ids=NAMES)

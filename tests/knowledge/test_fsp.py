@@ -32,9 +32,7 @@ def mean_square(student: list[Tensor], teacher: list[Tensor]) -> float:
 
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
-def test_fsp_adds_up_the_mean_squares_over_successive_layers(
-    seed: int, one: int, two: int, side: int
-) -> None:
+def test_fsp_adds_up_the_mean_squares_over_successive_layers(seed: int, one: int, two: int, side: int) -> None:
     student = maps(seed, (one, 2, 3), (two, 2, 3), (one, 2, 3))
     teacher = maps(seed + 1, (one, side, side), (two, side, side), (one, side, side))
     expected = sum(mean_square(student[at : at + 2], teacher[at : at + 2]) for at in (0, 1))

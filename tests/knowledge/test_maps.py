@@ -12,9 +12,7 @@ from kdrun.signals import Pair, Signals
 
 def side(*layers: str) -> Signals:
     features = {
-        layer: torch.empty(4, 2, device="meta")
-        if layer == "pooled"
-        else torch.empty(4, 2, 8, 8, device="meta")
+        layer: torch.empty(4, 2, device="meta") if layer == "pooled" else torch.empty(4, 2, 8, 8, device="meta")
         for layer in layers
     }
     return Signals(torch.empty(4, 5, device="meta"), features)

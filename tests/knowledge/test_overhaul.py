@@ -27,9 +27,7 @@ def built(pair: Pair, *, layer_decay: float = 0.5) -> Overhaul:
 
 @settings(deadline=None, max_examples=20)
 @given(batch=sizes, channels=sizes, size=st.tuples(sizes, sizes), seed=st.integers(0, 2**31))
-def test_the_loss_equals_the_written_out_loop(
-    batch: int, channels: int, size: tuple[int, int], seed: int
-) -> None:
+def test_the_loss_equals_the_written_out_loop(batch: int, channels: int, size: tuple[int, int], seed: int) -> None:
     student, teacher = draw(seed, batch, channels, *size), draw(seed + 1, batch, channels, *size)
     margin = -draw(seed + 2, channels).abs()
     total = 0.0
@@ -52,9 +50,7 @@ def test_the_loss_equals_the_written_out_loop(
         (-3.0, -1.0, 0.0),  # further off than the teacher
     ],
 )
-def test_a_student_may_be_further_off_than_the_teacher(
-    student: float, teacher: float, expected: float
-) -> None:
+def test_a_student_may_be_further_off_than_the_teacher(student: float, teacher: float, expected: float) -> None:
     ours, theirs = torch.full((1, 1, 1, 1), student), torch.full((1, 1, 1, 1), teacher)
     assert partial_distance(ours, theirs, torch.tensor([-2.0])).item() == expected
 

@@ -103,9 +103,7 @@ def test_pkt_is_the_mean_divergence_of_neighbour_probabilities(size: tuple[int, 
 )
 def test_turning_the_embeddings_in_space_costs_nothing(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
     student, _ = two_embeddings((5, 4, 4, 1))
-    turn = torch.linalg.qr(
-        torch.randn(4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
-    )[0]
+    turn = torch.linalg.qr(torch.randn(4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2)))[0]
     assert loss(student @ turn, student).item() == pytest.approx(0, abs=1e-14)
 
 

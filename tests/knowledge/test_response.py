@@ -103,9 +103,7 @@ def test_standardising_makes_kd_blind_to_shift_and_scale_of_the_teacher() -> Non
 
 @examples
 @given(sizes, st.floats(0, 1))
-def test_label_smoothing_is_the_divergence_from_smoothed_labels(
-    size: tuple[int, int, int], smoothing: float
-) -> None:
+def test_label_smoothing_is_the_divergence_from_smoothed_labels(size: tuple[int, int, int], smoothing: float) -> None:
     student, _, labels = two_networks(size)
     total = 0.0
     for row, label in zip(student.tolist(), labels.tolist(), strict=True):

@@ -38,9 +38,7 @@ def looped(student: Tensor, teacher: Tensor, weights: dict[int, float]) -> float
             for channel in image:
                 for top in range(0, full, step):
                     for left in range(0, full, step):
-                        block = [
-                            channel[y][x] for y in range(top, top + step) for x in range(left, left + step)
-                        ]
+                        block = [channel[y][x] for y in range(top, top + step) for x in range(left, left + step)]
                         squares += (sum(block) / len(block)) ** 2
         total += weight * squares / (batch * channels * side * side)
     return total / sum(weights.values())

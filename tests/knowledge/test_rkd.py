@@ -59,9 +59,7 @@ def test_rkd_is_the_huber_loss_of_relative_distances_and_of_cosines(
 
 def test_moving_turning_and_stretching_the_embeddings_costs_nothing() -> None:
     student, teacher = two_embeddings(6, 0)
-    turn = torch.linalg.qr(
-        torch.randn(4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    )[0]
+    turn = torch.linalg.qr(torch.randn(4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1)))[0]
     value = rkd(3 * teacher @ turn + 5, teacher, distance_weight=25, angle_weight=50)
     assert value.item() == pytest.approx(0, abs=1e-14)
     assert rkd(student, teacher, distance_weight=25, angle_weight=50) > 0.1

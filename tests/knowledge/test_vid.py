@@ -25,16 +25,12 @@ def draw(seed: int, *shape: int) -> Tensor:
 
 def built(pair: Pair) -> VID:
     torch.manual_seed(0)
-    return VID(
-        pair, student_layers=None, teacher_layers=None, initial_variance=5.0, min_variance=1e-5
-    ).double()
+    return VID(pair, student_layers=None, teacher_layers=None, initial_variance=5.0, min_variance=1e-5).double()
 
 
 @settings(deadline=None, max_examples=20)
 @given(batch=sizes, channels=sizes, size=st.tuples(sizes, sizes), seed=st.integers(0, 2**31))
-def test_the_loss_equals_the_written_out_loop(
-    batch: int, channels: int, size: tuple[int, int], seed: int
-) -> None:
+def test_the_loss_equals_the_written_out_loop(batch: int, channels: int, size: tuple[int, int], seed: int) -> None:
     mean, teacher = draw(seed, batch, channels, *size), draw(seed + 1, batch, channels, *size)
     variance = draw(seed + 2, channels).exp()
     terms = []
@@ -77,9 +73,7 @@ def test_variances_are_trained_and_saved() -> None:
 def test_a_stage_of_another_size_is_averaged_first() -> None:
     pair = made_up.example_pair()
     small = pair.teacher._replace(
-        features={
-            name: value[:, :, :2, :2] for name, value in pair.teacher.features.items() if value.ndim == 4
-        }
+        features={name: value[:, :, :2, :2] for name, value in pair.teacher.features.items() if value.ndim == 4}
     )
     pair = pair._replace(teacher=small)
     term = built(pair)

@@ -1,0 +1,117 @@
+"""Bad input: one line on stderr that says what to type, exit code 2, no traceback, nothing written."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from calling import TOY, Kdrun
+
+MISTAKES = [
+    (("distill", "taau=4"), "unknown key 'taau'; did you mean tau?"),
+    (("distill", "knowledge=kd"), "did you mean knowledge=response/kd?"),
+    (("distill", "tau=0"), "tau must be > 0, got 0"),
+    (("distill", "tau=abc"), "tau must be a number, got 'abc'"),
+    (("distill", "alpha=1.5"), "alpha must be between 0 (labels only) and 1 (teacher only), got 1.5"),
+    (("distill", "tau=1,2"), "use `kdrun sweep`"),
+    (("train-teacher", "tau=1,2"), "use `kdrun sweep`"),
+    (("distill", "+x=1"), "keys cannot be added with +"),
+    (("distill", "hydra.run.dir=x"), "kdrun does not take Hydra's own settings"),
+    (("distill", "tau=1", "tau=2"), "tau is given more than once"),
+    (("sweep", "tau=1,0"), "tau must be > 0, got 0"),
+    (("distill", "--tau", "4"), "No such option"),
+    (("distil",), "No such command 'distil'"),
+    (("distill", "-e", "nothing"), "no saved experiment"),
+    (("distill", "--config-dir", "nowhere"), "no config folder"),
+    (("distill", "device=cuda:99"), "is not on this machine; use auto or cpu"),
+    (("distill", "device=quantum"), "unknown device 'quantum'; use auto, cpu, cuda or cuda:N"),
+    (("distill", "dataset=mnist"), "KDRUN_DATA"),
+    (("distill", "dataset=image_folder", "dataset.source.folder=nowhere"), "nowhere"),
+    (("distill", "dataset=parquet", "dataset.source.folder=nowhere"), "nowhere"),
+    (("distill", "train_size=100000"), "100000"),
+    (("distill", "train_size=3"), "one example a class"),
+    (("distill", "dataset.test_size=0"), "dataset.test_size"),
+    (("distill", "student._target_=no.such.Net"), "no.such.Net"),
+    (("distill", "student=resnet20", "student.depth=21"), "depth"),
+    (("distill", "knowledge=feature/fitnet"), "has no layer 'stage2'"),
+    (("distill", "knowledge.kd.weight=-1"), "weight"),
+    (("distill", "train.student.optimizer.lr=-1"), "Invalid learning rate: -1"),
+    (("report",), "no report under outputs/reports"),
+    (("report", "x"), "no report under outputs/reports"),
+    (("options", "nothing"), "no group 'nothing'; the groups are"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES, ids=lambda value: " ".join(value)[:40])
+def test_a_mistake_is_told_in_one_line(
+    kdrun: Kdrun, tmp_path: Path, arguments: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where a download would be tried, it fails at once.
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    ended = kdrun(*arguments)
+    assert ended.code == 2
+    assert message in ended.err
+    assert len(ended.err.splitlines()) == 1
+    assert ended.err.startswith("Error: ")
+    assert ended.out == ""
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_network_with_another_number_of_classes_is_named(kdrun: Kdrun) -> None:
+    ended = kdrun("distill", *TOY[:4], "teacher=wrong", "student=mlp30")
+    assert (ended.code, ended.err) == (
+        2, "Error: teacher wrong gives 7 outputs, but the data set has 4 classes\n"
+    )
+
+
+def test_an_outputs_folder_that_cannot_be_written_is_told_before_training(kdrun: Kdrun, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = kdrun("distill", *TOY, "outputs=file/x")
+    assert ended.code == 2
+    assert "choose another folder with outputs=DIR" in ended.err
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_a_full_disk_stops_with_one_line_and_the_same_command_goes_on(
+    kdrun: Kdrun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with monkeypatch.context() as full:
+        written = iter(range(10_000))
+        fsync = os.fsync
+
+        def fill(descriptor: int) -> None:
+            if next(written) > 8:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            fsync(descriptor)
+
+        full.setattr(os, "fsync", fill)
+        ended = kdrun("distill", *TOY, "seeds=[0]")
+    assert ended.code == 2
+    assert "Error: the disk is full" in ended.err.splitlines()[-1]
+    assert not list(tmp_path.rglob("*.tmp"))
+    assert kdrun("distill", *TOY, "seeds=[0]").code == 0
+
+
+def test_a_cut_checkpoint_is_named_and_retrained_only_when_asked(kdrun: Kdrun, tmp_path: Path) -> None:
+    first = kdrun("distill", *TOY, "seeds=[0]")
+    (weights,) = tmp_path.glob("outputs/runs/teacher-*/weights.safetensors")
+    weights.write_bytes(weights.read_bytes()[:100])
+    refused = kdrun("distill", *TOY, "seeds=[0]", "tau=2")
+    assert refused.code == 2
+    assert f"{weights.relative_to(tmp_path)} is damaged or missing; add --retrain-damaged" in refused.err
+    assert weights.stat().st_size == 100
+    again = kdrun("distill", *TOY, "seeds=[0]", "--retrain-damaged")
+    assert again.code == 0
+    assert again.out == first.out
+    assert len(list(tmp_path.glob("outputs/runs/teacher-*damaged-1"))) == 1
+
+
+def test_a_loss_that_is_not_finite_stops_that_run_and_the_others_finish(kdrun: Kdrun, tmp_path: Path) -> None:
+    ended = kdrun("distill", *TOY, "seeds=[0]", "knowledge.kd.weight=1e38", "precision=fp32", "tau=1000")
+    assert ended.code == 1
+    assert "student mlp30, kd, tau 1000, alpha 0.7, seed 0: the loss is not finite at step" in ended.err
+    assert len(list(tmp_path.glob("outputs/runs/baseline-*/result.json"))) == 1
+    assert not list(tmp_path.glob("outputs/runs/student-*/result.json"))

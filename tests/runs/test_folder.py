@@ -1,0 +1,130 @@
+"""The files of one run."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from kdrun.errors import UserError
+from kdrun.runs import atomic
+from kdrun.runs.folder import RunFolder, to_csv
+from kdrun.runs.store import Store
+
+ROWS = [{"epoch": 1, "train_loss": 0.5}, {"epoch": 2, "train_loss": 0.25, "validation_accuracy": 0.75}]
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> RunFolder:
+    folder = RunFolder(tmp_path / "runs" / "student-mlp-blobs-0123456789ab")
+    folder.path.mkdir(parents=True)
+    folder.save_state({"weights": torch.ones(2)}, ROWS)
+    folder.finish({"w": torch.arange(3.0)}, ROWS, "id\n", {"run_id": folder.path.name, "test_accuracy": 0.5})
+    return folder
+
+
+def test_a_state_comes_back_as_it_was(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    assert folder.load_state() is None
+    folder.save_state({"position": [1, 0], "weights": torch.tensor([0.1])}, ROWS)
+    state, rows = folder.load_state() or ({}, [])
+    assert state["position"] == [1, 0]
+    assert torch.equal(state["weights"], torch.tensor([0.1]))
+    assert rows == ROWS
+
+
+def test_a_finished_run_keeps_its_weights_and_drops_its_state(finished: RunFolder) -> None:
+    assert finished.is_finished
+    assert not finished.is_started
+    assert torch.equal(finished.weights()["w"], torch.arange(3.0))
+    assert (finished.path / "metrics.csv").read_text() == (
+        "epoch,train_loss,validation_accuracy\n1,0.5,\n2,0.25,0.75\n"
+    )
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+def test_weights_cut_short_are_noticed_before_they_are_read(finished: RunFolder) -> None:
+    _cut(finished.path / "weights.safetensors")
+    with pytest.raises(UserError, match=r"weights\.safetensors is damaged or missing; add --retrain-damaged"):
+        finished.check()
+
+
+def test_one_changed_bit_of_the_weights_is_noticed(finished: RunFolder) -> None:
+    _flip(finished.path / "weights.safetensors")
+    with pytest.raises(UserError, match=r"weights\.safetensors is damaged"):
+        finished.weights()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"test_accuracy": 1}'])
+def test_a_damaged_result_is_named(finished: RunFolder, content: str) -> None:
+    (finished.path / "result.json").write_text(content)
+    with pytest.raises(UserError, match=r"result\.json is damaged"):
+        finished.result()
+
+
+def test_a_state_cut_short_is_named(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.save_state({"weights": torch.ones(100)}, ROWS)
+    for length in (0, 10, 500):
+        path = tmp_path / "state.pt"
+        path.write_bytes(path.read_bytes()[:length])
+        with pytest.raises(UserError, match=r"state\.pt is damaged"):
+            folder.load_state()
+
+
+def test_a_damaged_run_is_set_aside_and_never_overwritten(finished: RunFolder) -> None:
+    first = finished.set_aside()
+    finished.path.mkdir()
+    second = finished.set_aside()
+    assert [first.name[-9:], second.name[-9:]] == ["damaged-1", "damaged-2"]
+    assert (first / "result.json").is_file()
+
+
+def test_the_store_lists_what_it_can_read(finished: RunFolder) -> None:
+    store = Store(finished.path.parent.parent)
+    assert [result["test_accuracy"] for result in store.results()] == [0.5]
+    assert store.write_results().read_text().splitlines()[1].startswith("student-mlp-blobs-0123456789ab,0.5,")
+    _cut(finished.path / "result.json")
+    (finished.path / "result.json").write_text("{")
+    assert store.results() == []
+
+
+def _refuse(number: int) -> Any:
+    def write(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return write
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "result.json"
+    atomic.write_json(path, {"old": 1})
+    monkeypatch.setattr(os, "fsync", _refuse(errno.ENOSPC))
+    with pytest.raises(UserError, match="the disk is full, could not write"):
+        atomic.write_json(path, {"new": 2})
+    assert json.loads(path.read_text()) == {"old": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_a_folder_that_cannot_be_made_says_to_choose_another(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="choose another folder with outputs=DIR"):
+        atomic.make_folder(tmp_path / "file" / "runs")
+
+
+def test_rows_become_csv_with_the_columns_of_all(tmp_path: Path) -> None:
+    assert to_csv([{"a": 1}, {"a": None, "b": "x,y"}]) == 'a,b\n1,\n,"x,y"\n'

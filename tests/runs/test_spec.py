@@ -1,0 +1,73 @@
+"""A run's identity."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kdrun.runs.spec import RunSpec
+
+TEACHER = RunSpec(
+    kind="teacher",
+    seed=0,
+    data_seed=0,
+    dataset={"name": "blobs", "split_seed": 0},
+    train_size=None,
+    model={"name": "mlp", "widths": [8]},
+    recipe={"epochs": 2, "optimizer": {"lr": 0.1}},
+    precision="fp32",
+    alpha=0.0,
+    terms={},
+    mode=None,
+    targets="none",
+    parents=(),
+)
+STUDENT = replace(
+    TEACHER,
+    kind="student",
+    alpha=0.7,
+    terms={"kd": {"tau": 4.0}},
+    mode={"name": "offline"},
+    targets="teacher",
+    parents=(TEACHER,),
+)
+
+
+def test_equal_descriptions_are_one_run() -> None:
+    again = replace(STUDENT, model={"widths": [8], "name": "mlp"})
+    assert again == STUDENT
+    assert len({again, STUDENT}) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"data_seed": 1},
+        {"train_size": 10},
+        {"dataset": {"name": "blobs", "split_seed": 1}},
+        {"model": {"name": "mlp", "widths": [9]}},
+        {"recipe": {"epochs": 2, "optimizer": {"lr": 0.2}}},
+        {"precision": "bf16"},
+        {"alpha": 0.5},
+        {"terms": {"kd": {"tau": 8.0}}},
+        {"targets": "none"},
+        {"parents": ()},
+        {"parents": (replace(TEACHER, seed=1),)},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_whatever_can_change_a_result_changes_the_fingerprint(change: dict[str, Any]) -> None:
+    assert replace(STUDENT, **change).fingerprint != STUDENT.fingerprint
+
+
+def test_the_folders_name_says_what_is_in_it() -> None:
+    assert STUDENT.run_id == f"student-mlp-blobs-{STUDENT.fingerprint}"
+    assert STUDENT.title == "student mlp, kd, tau 4, alpha 0.7, seed 0"
+
+
+def test_fingerprints_stay_the_same_from_version_to_version() -> None:
+    """Changed on purpose only, together with SEMANTICS: otherwise people's finished runs would not be found again."""
+    assert (TEACHER.fingerprint, STUDENT.fingerprint) == ("87db5e14a069", "b430c00fa050")
