@@ -1,0 +1,1 @@
+"""Numbers that describe networks and compare runs: quality, cost, paired statistics. Free of torch itself."""

@@ -1,0 +1,1 @@
+"""Reports: tables, sentences and pictures, made from the CSV files of a report's folder and nothing else."""

@@ -1,0 +1,138 @@
+"""The tables of a report as text cells: one block for each set of baselines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pandas import DataFrame
+
+from kdrun.reports import wording
+from kdrun.reports.wording import Quote, Row
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of a table. A cell without a value holds `wording.NONE` or nothing."""
+
+    role: str
+    name: str
+    selected: bool
+    accuracy: str
+    gain: str
+    verdict: str
+    gap: str
+    agreement: str
+    nll: str
+    ece: str
+    seconds: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """A table and the lines above it that say on what it was measured."""
+
+    title: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+
+def blocks(comparison: DataFrame, quote: Quote) -> list[Block]:
+    """A block for each set of baseline runs, in the order of the points.
+
+    comparison: as `comparison.comparison` gives it.
+    quote: applied to every name.
+    """
+    rows = wording.records(comparison)
+    names = wording.labels([row for row in rows if row["role"] == "student"])
+    labelled = dict(zip((row["point"] for row in rows if row["role"] == "student"), names, strict=True))
+    settings = dict.fromkeys(row["setting"] for row in rows)
+    return [_block([row for row in rows if row["setting"] == number], labelled, quote) for number in settings]
+
+
+def _block(rows: Sequence[Row], labelled: dict[int, str], quote: Quote) -> Block:
+    controls = [row for row in rows if row["role"] == "control"]
+    students = [row for row in rows if row["role"] == "student"]
+    teachers = _teachers(students)
+    return Block(
+        title=_title([*students, *controls], teachers, quote),
+        lines=(
+            *(_teacher_line(row, quote) for row in teachers),
+            _baseline_line(_fullest([*students, *controls])),
+            *(_line(row, quote(name)) for row, name in zip(controls, wording.labels(controls), strict=True)),
+            *(_line(row, quote(labelled[row["point"]])) for row in students),
+        ),
+    )
+
+
+def _teachers(students: Sequence[Row]) -> list[Row]:
+    """A row for each distinct teacher."""
+    return list({(row["teacher"], str(row["teacher_accuracy"])): row for row in reversed(students)}.values())[::-1]
+
+
+def _fullest(rows: Sequence[Row]) -> Row:
+    """The row that rests on most seeds: its baseline is the most complete one."""
+    return max(rows, key=lambda row: int(row["n_seeds"]))
+
+
+def _title(rows: Sequence[Row], teachers: Sequence[Row], quote: Quote) -> tuple[str, ...]:
+    most = _fullest(rows)
+    planned = max(row["n_seeds_planned"] for row in rows)
+    seeds = wording.count(planned, "seed")
+    epochs = "" if math.isnan(most["epochs"]) else f" for {wording.count(most['epochs'], 'epoch')}"
+    return (
+        quote(most["dataset"]) + _sized(": {} in the test set", most["test_examples"]),
+        *(
+            f"teacher {quote(row['teacher'])}{_sized(', trained on {}', row['teacher_train_size'])}: "
+            f"{wording.percent(row['teacher_accuracy'])} %"
+            for row in teachers
+        ),
+        f"student {quote(most['student'])}{_sized(', trained on {}', most['train_size'])}{epochs}, "
+        + (seeds if most["n_seeds"] == planned else f"{most['n_seeds']} of {seeds} finished"),
+    )
+
+
+def _sized(template: str, size: float) -> str:
+    return "" if math.isnan(size) else template.format(wording.count(size, "example"))
+
+
+def _teacher_line(row: Row, quote: Quote) -> Line:
+    accuracy = wording.percent(row["teacher_accuracy"])
+    name = f"teacher {quote(row['teacher'])}"
+    return Line("teacher", name, False, accuracy, "", "", "", "", wording.NONE, wording.NONE, wording.NONE)
+
+
+def _baseline_line(row: Row) -> Line:
+    return Line(
+        role="baseline",
+        name="baseline (labels)",
+        selected=False,
+        accuracy=wording.spread(row["baseline_accuracy_mean"], row["baseline_accuracy_std"]),
+        gain="",
+        verdict="",
+        gap="",
+        agreement=wording.percent(row["baseline_agreement"], 1),
+        nll=_decimal(row["baseline_nll_mean"]),
+        ece=_decimal(row["baseline_ece_mean"]),
+        seconds=wording.NONE,
+    )
+
+
+def _line(row: Row, name: str) -> Line:
+    return Line(
+        role=row["role"],
+        name=name,
+        selected=bool(row["selected"]),
+        accuracy=wording.spread(row["student_accuracy_mean"], row["student_accuracy_std"]),
+        gain=wording.gain(row),
+        verdict=row["verdict"],
+        gap=wording.percent(row["gap_recovered"], 0),
+        agreement=wording.percent(row["agreement"], 1),
+        nll=_decimal(row["student_nll_mean"]),
+        ece=_decimal(row["student_ece_mean"]),
+        seconds=wording.NONE if math.isnan(row["train_seconds_mean"]) else f"{row['train_seconds_mean']:.1f}",
+    )
+
+
+def _decimal(value: float) -> str:
+    return wording.NONE if math.isnan(value) else f"{value:.4f}"

@@ -1,0 +1,163 @@
+"""What a comparison says, in plain sentences."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from pandas import DataFrame
+
+from kdrun.reports import wording
+from kdrun.reports.wording import Quote, Row
+
+ALL_TOLD = 3  # so many points are told one by one; of more, the selected one and a count
+COVERS = (
+    "Intervals are two-sided 95 % paired t intervals over the seeds of the student; "
+    "the teacher and the split of the data are fixed."
+)
+
+
+def sentences(comparison: DataFrame, quote: Quote) -> list[str]:
+    """Verdicts in words, what validation selects, what is missing, what the intervals cover, what it costs.
+
+    comparison: as `comparison.comparison` gives it.
+    quote: applied to every name.
+    """
+    students = [row for row in wording.records(comparison) if row["role"] == "student"]
+    names = [quote(name) for name in wording.learners(students)]
+    controls = wording.control_names(comparison)
+    told = [f"{_verdict(students[i], names[i], controls, quote)}{_calibration(students[i])}" for i in _told(students)]
+    sweep = [*_selection(students, names, quote), *_count(students)]
+    return [*told, *sweep, *_missing(students), *_cover(students), *_costs(students)]
+
+
+def _told(students: Sequence[Row]) -> list[int]:
+    selected = [i for i, row in enumerate(students) if row["selected"]]
+    return selected or (list(range(len(students))) if len(students) <= ALL_TOLD else [])
+
+
+def _verdict(row: Row, name: str, controls: Sequence[str], quote: Quote) -> str:
+    """The gain over the baseline, then over each control that has one."""
+    against = [control for control in controls if not math.isnan(row[f"gain_over_{control}_mean"])]
+    beaten = [control for control in against if row[f"gain_over_{control}_ci95_low"] > 0]
+    over = [f"{_control(control, quote)} by {wording.gain(row, f'gain_over_{control}', sign='')}" for control in beaten]
+    told = [_over_baseline(row, name), f"It beats {_listed(over)}." if over else ""]
+    if row["verdict"] == "better":
+        told = [_over_baseline(row, name) + (f", and {_listed(over)}." if over else ".")]
+    told += _unbeaten(row, [control for control in against if control not in beaten], quote)
+    return " ".join(sentence for sentence in told if sentence)
+
+
+def _over_baseline(row: Row, name: str) -> str:
+    seeds = wording.count(row["n_seeds"], "seed")
+    gain = f"{wording.gain(row)} points"
+    unresolved = f"The gain of {name} over the hard-label baseline is not resolved: {gain} over {seeds}"
+    if row["verdict"] == "not resolved" and math.isnan(row["gain_ci95_low"]):
+        return f"{unresolved}, the same for each, so there is no interval."
+    by_verdict = {
+        "better": f"{name} beats the hard-label baseline by {gain.removeprefix('+')} over {seeds}",
+        "worse": f"{name} is worse than the hard-label baseline: {gain} over {seeds}.",
+        "not resolved": f"{unresolved}.",
+        "one seed": f"One seed: no interval. {name} is at {gain} against the hard-label baseline.",
+        "no pair": f"{name}: no seed has both a finished baseline and a finished student.",
+    }
+    return by_verdict[row["verdict"]]
+
+
+def _unbeaten(row: Row, controls: Sequence[str], quote: Quote) -> list[str]:
+    """What is said of the controls that the row is not shown to beat, those of a kind in one sentence."""
+    explains = ", which alone may explain the gain" if row["verdict"] == "better" else ""
+    kinds: dict[str, list[str]] = {
+        "Worse than {}.": [],
+        "No interval over {}.": [],
+        f"Not resolved over {{}}{explains}.": [],
+    }
+    worse, no_interval, not_resolved = kinds.values()
+    for control in controls:
+        prefix = f"gain_over_{control}"
+        told = f"{_control(control, quote)} ({wording.gain(row, prefix)} points)"
+        low, high = row[f"{prefix}_ci95_low"], row[f"{prefix}_ci95_high"]
+        (no_interval if math.isnan(low) else worse if high < 0 else not_resolved).append(told)
+    return [sentence.format(_listed(told)) for sentence, told in kinds.items() if told]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _control(name: str, quote: Quote) -> str:
+    return quote(wording.spoken(name))
+
+
+def _calibration(row: Row) -> str:
+    pairs = [
+        f"{name} {row[f'student_{key}_mean']:.4f} (baseline {row[f'baseline_{key}_mean']:.4f})"
+        for name, key in (("NLL", "nll"), ("ECE", "ece"))
+        if not math.isnan(row[f"student_{key}_mean"])
+    ]
+    return f" Beside accuracy: {', '.join(pairs)}." if pairs else ""
+
+
+def _selection(students: Sequence[Row], names: Sequence[str], quote: Quote) -> list[str]:
+    if len(students) == 1:
+        return []
+    chosen = [
+        f"The validation part selects {name} (marked {quote('*')}), "
+        f"with {wording.percent(row['validation_accuracy_mean'])} % there."
+        for row, name in zip(students, names, strict=True)
+        if row["selected"]
+    ]
+    if any(not math.isnan(row["validation_accuracy_mean"]) for row in students):
+        return chosen  # none where each point has a data set of its own
+    return ["No point is selected: there is no validation part, and the test set must not choose."]
+
+
+def _count(students: Sequence[Row]) -> list[str]:
+    if len(students) == 1:
+        return []
+    verdicts = Counter(row["verdict"] for row in students)
+    adjusted = [row for row in students if row["p_value_holm"] < 0.05]
+    told = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.most_common())
+    unbeaten = sum(row["explained_by"] != "" for row in students)
+    explained = f" {unbeaten} of the better ones may be explained by a control alone." if unbeaten else ""
+    return [
+        f"Of {len(students)} points against the baseline: {told}; "
+        f"{len(adjusted)} with p < 0.05 after Holm's correction for asking so often.{explained}"
+    ]
+
+
+def _missing(students: Sequence[Row]) -> list[str]:
+    missing = sum(row["n_seeds_planned"] - row["n_seeds"] for row in students)
+    planned = sum(row["n_seeds_planned"] for row in students)
+    return [f"{missing} of {planned} pairs of student and baseline are not finished."] if missing else []
+
+
+def _cover(students: Sequence[Row]) -> list[str]:
+    return [COVERS] if any(row["n_seeds"] > 1 for row in students) else []
+
+
+def _costs(students: Sequence[Row]) -> list[str]:
+    """One sentence for each pair of sizes."""
+    measured = [row for row in students if not math.isnan(row["student_parameters"])]
+    sizes = {(row["student_parameters"], str(row["teacher_parameters"])): row for row in reversed(measured)}
+    return [_cost(row) for row in reversed(sizes.values())]
+
+
+def _cost(row: Row) -> str:
+    parts = [f"{row['student_parameters']:,.0f} parameters{_ratio(row['compression'])}"]
+    if not math.isnan(row["student_flops"]):
+        ratio = _ratio(row["teacher_flops"] / row["student_flops"])
+        parts.append(f"{_scaled(row['student_flops'])}FLOPs an example{ratio}")
+    if not math.isnan(row["student_latency_ms"]):
+        parts.append(f"{row['student_latency_ms']:.3g} ms at batch 1 on {row['device']}{_ratio(row['speed_up'])}")
+    return f"The student, and in brackets the teacher over the student: {', '.join(parts)}."
+
+
+def _ratio(ratio: float) -> str:
+    return "" if math.isnan(ratio) else f" ({ratio:.1f}x)"
+
+
+def _scaled(number: float) -> str:
+    power = min(4, max(0, int(math.log10(max(number, 1))) // 3))
+    return f"{number / 1000**power:.3g} {['', 'k', 'M', 'G', 'T'][power]}"

@@ -1,0 +1,105 @@
+"""How names and numbers are written, in every form of a report."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pandas import DataFrame
+
+Row = dict[str, Any]
+Quote = Callable[[str], str]  # makes a name safe to show in the form that is being written
+
+NONE = "-"  # where there is no number
+
+
+def plain(name: str) -> str:
+    """A name as text for a terminal: control characters become `?`."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
+
+
+def markdown(name: str) -> str:
+    """A name as text in Markdown, in a table or outside: characters that could mean something are escaped."""
+    escaped = re.sub(r"([\\`*\[\]<>|&~#$!{}])", r"\\\1", plain(name))
+    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", escaped)  # inside a word `_` means nothing
+
+
+def records(comparison: DataFrame) -> list[Row]:
+    """The comparison's rows, by column name."""
+    return [{str(name): value for name, value in row.items()} for row in comparison.to_dict("records")]
+
+
+def control_names(comparison: DataFrame) -> list[str]:
+    """Names of the controls that the comparison has columns for, in their order."""
+    found = (re.fullmatch(r"gain_over_(.*)_mean", str(column), re.DOTALL) for column in comparison.columns)
+    return [match[1] for match in found if match]
+
+
+def spoken(control: str) -> str:
+    """`label_smoothing` as it stands in a sentence."""
+    return control.replace("_", " ")
+
+
+def labels(rows: Sequence[Row]) -> list[str]:
+    """Short names for the rows of a table; rows that would be called the same tell their overrides."""
+    first = [_label(row, many=len(rows) > 1) for row in rows]
+    return _told_apart(first, rows)
+
+
+def learners(rows: Sequence[Row]) -> list[str]:
+    """Names for the rows in sentences, such as `kd at tau 4, alpha 0.7`; told apart as in `labels`."""
+    return _told_apart([_learner(row) for row in rows], rows)
+
+
+def percent(fraction: float, digits: int = 2) -> str:
+    """A fraction in percent, without the sign of percent."""
+    return NONE if math.isnan(fraction) else f"{100 * fraction:z.{digits}f}"
+
+
+def spread(mean: float, std: float) -> str:
+    """Mean of accuracies with their standard deviation, in percent."""
+    return percent(mean) if math.isnan(std) else f"{percent(mean)} ± {percent(std)}"
+
+
+def gain(row: Row, prefix: str = "gain", sign: str = "+") -> str:
+    """A gain in percentage points with its 95 % interval, where there is one."""
+    mean, low, high = (row[f"{prefix}_{part}"] for part in ("mean", "ci95_low", "ci95_high"))
+    if math.isnan(mean):
+        return NONE
+    interval = "" if math.isnan(low) else f" [{percent(low)}, {percent(high)}]"
+    return f"{100 * mean:{sign}z.2f}{interval}"
+
+
+def count(number: float, noun: str) -> str:
+    """`1 seed`, `3,500 examples`."""
+    return f"{number:,.10g} {noun}{'' if number == 1 else 's'}"
+
+
+def _label(row: Row, many: bool) -> str:
+    if row["role"] == "control":
+        return spoken(row["knowledge"])
+    if many and row["overrides"]:
+        return str(row["overrides"])
+    return " ".join([row["knowledge"], *(f"{name}={row[name]:g}" for name in _given(row))])
+
+
+def _learner(row: Row) -> str:
+    if row["role"] == "control":
+        return spoken(row["knowledge"])
+    numbers = ", ".join(f"{name} {row[name]:g}" for name in _given(row))
+    return f"{row['knowledge']} at {numbers}" if numbers else str(row["knowledge"])
+
+
+def _given(row: Row) -> list[str]:
+    return [name for name in ("tau", "alpha") if not math.isnan(row[name])]
+
+
+def _told_apart(names: list[str], rows: Sequence[Row]) -> list[str]:
+    uses = Counter(names)
+    return [
+        f"{name} ({row['overrides']})" if uses[name] > 1 and row["overrides"] not in ("", name) else name
+        for name, row in zip(names, rows, strict=True)
+    ]

@@ -1,0 +1,121 @@
+"""A builder of synthetic report folders: what the planner would have written, without training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from kdrun.reports.reading import read_runs
+
+COLUMNS = (
+    "point role control seed run_id dataset teacher student knowledge mode tau alpha overrides train_size "
+    "teacher_train_size epochs test_accuracy test_nll test_ece test_examples validation_accuracy agreement "
+    "parameters flops latency_ms train_seconds device precision status"
+)
+COMMON = {
+    "dataset": "mnist5k",
+    "teacher": "big",
+    "student": "small",
+    "mode": "offline",
+    "train_size": 1000,
+    "teacher_train_size": 3500,
+    "epochs": 20,
+    "test_examples": 1500,
+    "device": "cpu",
+    "precision": "fp32",
+    "status": "finished",
+}
+TEACHER = {"parameters": 300_000, "flops": 600_000, "latency_ms": 0.3, "train_seconds": 9.0}
+STUDENT = {"parameters": 60_000, "flops": 120_000, "latency_ms": 0.1, "train_seconds": 3.0}
+BASELINE = (0.880, 0.890, 0.895, 0.885, 0.890)
+SMOOTHING = (0.006, 0.002, 0.007, 0.001, 0.004)  # gains of label smoothing, seed by seed
+WOBBLE = (0.004, -0.003, 0.001, -0.004, 0.002)  # spread of a student's gain
+
+
+class Runs:
+    """Collects rows of runs.csv, one point after the other."""
+
+    def __init__(self, seeds: int = 5) -> None:
+        self.seeds = range(seeds)
+        self.rows: list[dict[str, object]] = []
+
+    def add(self, point: int, role: str, seed: int, accuracy: float, **given: object) -> None:
+        own = {
+            "point": point,
+            "role": role,
+            "seed": seed,
+            "test_accuracy": accuracy,
+            "run_id": f"{role}-{seed}",
+        }
+        scores = {"test_nll": 1 - accuracy, "test_ece": (1 - accuracy) / 4, "agreement": accuracy - 0.01}
+        cost = TEACHER if role == "teacher" else STUDENT
+        row = COMMON | cost | scores | {"control": "", "tau": 4.0, "alpha": 0.7} | own | given
+        if row["status"] == "missing":
+            row = {name: value for name, value in row.items() if name not in (*scores, *cost, "test_accuracy")}
+        self.rows.append(row)
+
+    def point(
+        self,
+        number: int = 0,
+        gain: float = 0.03,
+        controls: tuple[str, ...] = ("label_smoothing",),
+        validation: float | None = None,
+        missing: tuple[int, ...] = (),
+        baseline: str = "baseline",
+        **given: object,
+    ) -> Runs:
+        """Teacher, baseline, controls and students of one point; every control gains what smoothing gains."""
+        told = {"knowledge": "kd"} | given
+        self.add(number, "teacher", 0, 0.94, **(given | {"run_id": f"teacher-{given.get('teacher', 'big')}"}))
+        for seed in self.seeds:
+            self.add(number, "baseline", seed, BASELINE[seed], **(given | {"run_id": f"{baseline}-{seed}"}))
+            for control in controls:
+                smoothed = BASELINE[seed] + SMOOTHING[seed]
+                own = {"control": control, "run_id": f"{control}-{baseline}-{seed}"}
+                self.add(number, "control", seed, smoothed, **(given | own))
+            status = {
+                "status": "missing" if seed in missing else "finished",
+                "validation_accuracy": validation,
+            }
+            own = {"run_id": f"student-{number}-{seed}"}
+            self.add(number, "student", seed, BASELINE[seed] + gain + WOBBLE[seed], **(told | status | own))
+        return self
+
+    def write(self, folder: Path, **notes: str) -> Path:
+        """The folder with its two files."""
+        folder.mkdir(parents=True, exist_ok=True)
+        told = {
+            "name": "night",
+            "command": "kdrun distill tau=4",
+            "created": "2025-01-02T03:04:05",
+            "version": "0.1",
+        }
+        (folder / "report.json").write_text(json.dumps(told | notes))
+        pd.DataFrame(self.rows, columns=COLUMNS.split()).to_csv(folder / "runs.csv", index=False)
+        return folder
+
+
+@pytest.fixture
+def runs() -> type[Runs]:
+    """The builder: `runs(seeds=5).point(0, gain=0.03).write(folder)`."""
+    return Runs
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[[Runs], pd.DataFrame]:
+    """The rows as a report reads them back from its CSV."""
+    return lambda built: read_runs(built.write(tmp_path / "report") / "runs.csv")
+
+
+@pytest.fixture
+def tau_sweep() -> Runs:
+    """Five temperatures with one baseline and one set of smoothed controls; validation prefers tau 4."""
+    built = Runs()
+    for number, (tau, gain) in enumerate([(1, 0.002), (2, 0.02), (4, 0.029), (8, 0.031), (16, 0.027)]):
+        validation = 0.9 - abs(number - 2) / 100
+        built.point(number, gain, tau=tau, overrides=f"tau={tau}", validation=validation)
+    return built
