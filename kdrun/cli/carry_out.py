@@ -121,7 +121,7 @@ def unfinished(plan: Plan, store: Store, *, retrain_damaged: bool) -> list[RunSp
 
 @contextmanager
 def _asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """Gives a function that says whether Ctrl-C was pressed or the process asked to end; a second one ends it at once."""
+    """Gives a function that says whether Ctrl-C or a wish to end has come; the second one ends the process at once."""
     asked: list[int] = []
 
     def ask(number: int, _frame: FrameType | None) -> None:

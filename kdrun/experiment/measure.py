@@ -21,7 +21,6 @@ from kdrun.experiment.lab import Data, Lab
 from kdrun.experiment.running import Running, validation_of
 from kdrun.metrics.cost import flops, latency_ms, parameters
 from kdrun.metrics.quality import quality
-from kdrun.runs.folder import RunFolder
 from kdrun.runs.spec import RunSpec
 from kdrun.training.evaluation import logits_of
 
@@ -42,7 +41,6 @@ def finish(run: Running, data: Data, lab: Lab) -> dict[str, Any]:
         "test_nll": measured.nll,
         "test_ece": measured.ece,
         **validation_of(network, data, spec.precision),
-        "agreement": _agreement(logits, [lab.store.folder(parent) for parent in spec.parents]),
         "parameters": parameters(network),
         "flops": flops(network, example),
         "latency_ms": round(latency_ms(network, example), 4),
@@ -116,12 +114,3 @@ def _predictions(logits: Tensor, part: Part) -> str:
     columns = (part.ids.tolist(), part.labels.tolist(), predicted.tolist(), confidence.tolist())
     writer.writerows([i, y, p, f"{c:.6f}"] for i, y, p, c in zip(*columns, strict=True))
     return text.getvalue()
-
-
-def _agreement(logits: Tensor, teachers: list[RunFolder]) -> float | None:
-    """Share of test examples on which the network gives the same class as its one teacher."""
-    if len(teachers) != 1:
-        return None
-    with (teachers[0].path / "predictions.csv").open(encoding="utf-8", newline="") as file:
-        predicted = torch.tensor([int(row["predicted"]) for row in csv.DictReader(file)])
-    return (logits.argmax(1).cpu() == predicted).double().mean().item()

@@ -13,6 +13,7 @@ import kdrun
 from kdrun.plans import Plan, Use
 from kdrun.runs import atomic
 from kdrun.runs.folder import to_csv
+from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
 
 _MEASURED = (
@@ -22,7 +23,6 @@ _MEASURED = (
     "test_ece",
     "test_examples",
     "validation_accuracy",
-    "agreement",
     "parameters",
     "flops",
     "latency_ms",
@@ -46,8 +46,14 @@ def write_record(plan: Plan, store: Store, command: str, command_line: str) -> P
     folder = store.outputs / "reports" / name
     atomic.make_folder(folder)
     results = {spec.run_id: store.folder(spec).result() for spec in plan.runs if store.folder(spec).is_finished}
+    teachers = {use.point: use.spec for use in plan.uses if use.role == "teacher"}
+    agreements = _Agreements(store)
     trained_on = {use.point: results.get(use.spec.run_id, {}) for use in plan.uses if use.role == "teacher"}
-    rows = [_row(use, plan, results.get(use.spec.run_id, {}), trained_on[use.point]) for use in plan.uses]
+    rows = [
+        _row(use, plan, results.get(use.spec.run_id, {}), trained_on[use.point])
+        | {"agreement": None if use.role == "teacher" else agreements.between(use.spec, teachers[use.point])}
+        for use in plan.uses
+    ]
     atomic.write_text(folder / "runs.csv", to_csv(rows))
     about = {
         "name": name,
@@ -72,3 +78,25 @@ def _row(use: Use, plan: Plan, result: Mapping[str, Any], teacher: Mapping[str, 
         **{column: result.get(column) for column in _MEASURED},
         "status": "finished" if result else "missing",
     }
+
+
+class _Agreements:
+    """Shares of test examples on which two finished runs give the same class; each run's file is read once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._predicted: dict[RunSpec, list[str]] = {}
+
+    def between(self, one: RunSpec, other: RunSpec) -> float | None:
+        """None where a run is not finished, or the runs were tested on different examples."""
+        if not all(self._store.folder(spec).is_finished for spec in (one, other)):
+            return None
+        ours, theirs = self._of(one), self._of(other)
+        if not ours or len(ours) != len(theirs):
+            return None
+        return sum(map(str.__eq__, ours, theirs)) / len(ours)
+
+    def _of(self, spec: RunSpec) -> list[str]:
+        if spec not in self._predicted:
+            self._predicted[spec] = self._store.folder(spec).predicted()
+        return self._predicted[spec]

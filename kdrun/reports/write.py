@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from pandas import DataFrame
 
-from kdrun.errors import UserError
 from kdrun.reports.comparison import comparison
 from kdrun.reports.markdown import markdown
 from kdrun.reports.plot import gain_figure
 from kdrun.reports.reading import read_notes, read_runs
+from kdrun.runs import atomic
 
 COUNTS = (
     "teacher_train_size",
@@ -40,7 +39,8 @@ def write_report(folder: Path) -> DataFrame:
         "report.md": page.encode(),
         **_pictures(table),
     }
-    _write(folder, contents)
+    for name, content in contents.items():
+        atomic.write_bytes(folder / name, content)
     return table
 
 
@@ -59,20 +59,3 @@ def _pictures(table: DataFrame) -> Mapping[str, bytes]:
             figure.savefig(stream, format=form, dpi=150, metadata=metadata)
             pictures[f"gain.{form}"] = stream.getvalue()
     return pictures
-
-
-def _write(folder: Path, contents: Mapping[str, bytes]) -> None:
-    for name, content in contents.items():
-        path, temporary = folder / name, folder / f".{name}.{os.getpid()}.tmp"
-        try:
-            with temporary.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-        except OSError as error:
-            raise UserError(
-                f"cannot write {path}: {error.strerror}; make room, or choose another folder with outputs=DIR"
-            ) from error
-        finally:
-            temporary.unlink(missing_ok=True)

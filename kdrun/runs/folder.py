@@ -125,6 +125,15 @@ class RunFolder:
         weights: dict[str, Tensor] = load(content)
         return weights
 
+    def predicted(self) -> list[str]:
+        """The class that the finished network gave each test example. Raises UserError when the file is damaged."""
+        path = self.path / "predictions.csv"
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                return [row["predicted"] for row in csv.DictReader(file)]
+        except (OSError, KeyError, ValueError) as error:
+            raise damaged(path) from error
+
     def set_aside(self) -> Path:
         """Renames the folder, so that the run can be trained anew and nothing is lost."""
         number = 1
