@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import Any
 
 from kdrun.config.schema import Config, Recipe
-from kdrun.errors import UserError
 from kdrun.runs.spec import RunSpec
 
 Dataset = Mapping[str, Any]
@@ -27,23 +26,28 @@ def teacher_spec(config: Config, dataset: Dataset) -> RunSpec:
         alpha=0.0,
         terms={},
         mode=None,
-        targets="none",
+        targets={},
         parents=(),
     )
 
 
 def baseline_spec(config: Config, dataset: Dataset, seed: int) -> RunSpec:
     """The student trained on labels alone: the same for every tau, alpha and kind of knowledge."""
-    return _student(config, dataset, seed, kind="baseline", alpha=0.0, terms={}, targets="none")
+    return _student(config, dataset, seed, kind="baseline", alpha=0.0, terms={}, targets=None)
 
 
 def control_spec(config: Config, dataset: Dataset, seed: int, name: str) -> RunSpec:
     """A student trained on a substitute for the teacher (conf/control)."""
     control = config.control[name]
-    terms, targets = control["knowledge"], control["targets"]
-    if targets not in ("none", "teacher"):
-        raise UserError(f"control.{name}.targets must be none or teacher, got {targets!r}")
-    return _student(config, dataset, seed, kind="control", alpha=float(control["alpha"]), terms=terms, targets=targets)
+    return _student(
+        config,
+        dataset,
+        seed,
+        kind="control",
+        alpha=float(control["alpha"]),
+        terms=control["knowledge"],
+        targets=control["targets"],
+    )
 
 
 def student_spec(config: Config, dataset: Dataset, seed: int) -> RunSpec:
@@ -51,7 +55,7 @@ def student_spec(config: Config, dataset: Dataset, seed: int) -> RunSpec:
     if config.alpha == 0:
         return baseline_spec(config, dataset, seed)
     return _student(
-        config, dataset, seed, kind="student", alpha=config.alpha, terms=config.knowledge, targets="teacher"
+        config, dataset, seed, kind="student", alpha=config.alpha, terms=config.knowledge, targets={}
     )
 
 
@@ -63,9 +67,10 @@ def _student(
     kind: Any,
     alpha: float,
     terms: Mapping[str, Mapping[str, Any]],
-    targets: str,
+    targets: Mapping[str, Any] | None,
 ) -> RunSpec:
-    taught = targets != "none"
+    """A student, baseline or control; targets: None where there is no teacher at all."""
+    taught = targets is not None
     return RunSpec(
         kind=kind,
         seed=seed,
@@ -78,7 +83,7 @@ def _student(
         alpha=alpha,
         terms=terms,
         mode=config.mode if taught else None,
-        targets=targets,
+        targets=targets or {},
         parents=(teacher_spec(config, dataset),) if taught else (),
     )
 

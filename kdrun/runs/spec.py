@@ -27,7 +27,7 @@ class RunSpec:
     precision: fp32 or bf16.
     alpha: weight of the teacher's side; terms: knowledge by name, as composed (empty without a teacher's side).
     mode: who teaches whom, as composed; None where nobody does.
-    targets: what stands for the teacher: its own signals, or a control's substitute made from them.
+    targets: what stands for the teacher, as composed: a substitute made from its signals; empty for themselves.
     parents: the teachers' runs.
     """
 
@@ -42,7 +42,7 @@ class RunSpec:
     alpha: float
     terms: Mapping[str, Mapping[str, Any]]
     mode: Mapping[str, Any] | None
-    targets: str
+    targets: Mapping[str, Any]
     parents: tuple[RunSpec, ...]
 
     @cached_property
