@@ -44,10 +44,10 @@ class Pair(NamedTuple):
     student, teacher: signals on the meta device (shapes only), with a feature for *every* layer that
         the network names. B is arbitrary.
     num_classes: K.
-    num_examples: ids of training examples are in [0, num_examples).
+    example_ids: (N,) int64 on the CPU, rising: the ids of the examples that the student trains on.
     """
 
     student: Signals
     teacher: Signals
     num_classes: int
-    num_examples: int
+    example_ids: Tensor

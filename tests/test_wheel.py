@@ -34,8 +34,12 @@ def _run(installed: Path, cwd: Path, *arguments: str) -> subprocess.CompletedPro
 def test_the_wheels_kdrun_is_the_one_that_runs(installed: Path, tmp_path: Path) -> None:
     code = "import kdrun; print(kdrun.__file__)"
     shown = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(installed)},
-        capture_output=True, text=True, check=True,
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert shown.stdout.startswith(str(installed))
 

@@ -1,10 +1,11 @@
-"""`--dry-run`: the composed configuration, and which runs the plan would train or reuse."""
+"""`--dry-run`: the configuration, what it pairs and needs, and which runs the plan would train or reuse."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
@@ -12,29 +13,36 @@ import yaml
 from kdrun.plans import Plan
 from kdrun.plans.build import PointConfig
 from kdrun.runs.folder import RunFolder
+from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+
+    from kdrun.experiment.describe import Description, TermShapes
+    from kdrun.experiment.memory import StepMemory
+
+MIB = 2**20
 
 
 def print_plan(points: Sequence[PointConfig], plan: Plan, store: Store, console: Console) -> None:
-    """Prints the first point's configuration, how the other points differ, and the plan."""
-    from rich.table import Table
+    """Prints the first point's configuration, how the other points differ, what they pair and need, and the plan.
 
+    Raises UserError, before anything is printed, for what does not fit together.
+    """
+    descriptions = _descriptions(plan, store, Path(points[0][0].data_root))
     text = yaml.safe_dump(asdict(points[0][0]), sort_keys=False)
     console.print(text, highlight=False, markup=False, soft_wrap=True)
     swept = [overrides for _, overrides in points if overrides]
     if swept:
         lines = [f"{len(swept)} points:", *(f"  {overrides}" for overrides in swept)]
         console.print("\n".join([*lines, ""]), highlight=False, markup=False, soft_wrap=True)
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("run", "state", "folder"):
-        table.add_column(column, overflow="fold")
+    for description in descriptions:
+        _print_description(description, console)
     states = {spec: state_of(store.folder(spec)) for spec in plan.runs}
-    for spec, state in states.items():
-        table.add_row(spec.title, state, spec.run_id)
-    console.print(table, highlight=False)
+    rows = ((spec.title, state, spec.run_id) for spec, state in states.items())
+    console.print(_table(("run", "state", "folder"), rows), highlight=False)
     counts = Counter((spec.kind, state) for spec, state in states.items())
     console.print(
         "plan: " + ", ".join(f"{count} {kind} {state}" for (kind, state), count in counts.items()),
@@ -48,3 +56,78 @@ def state_of(folder: RunFolder) -> str:
     if folder.is_finished:
         return "reused"
     return "begun" if folder.is_started else "new"
+
+
+def _descriptions(plan: Plan, store: Store, data_root: Path) -> list[Description]:
+    """Each distinct student with its teacher; teachers alone where there is no student. Every run is tried."""
+    import torch
+
+    from kdrun.experiment.describe import describe
+    from kdrun.experiment.lab import Lab
+
+    lab = Lab(store, torch.device("cpu"), data_root)
+    wanted = "student" if any(use.role == "student" for use in plan.uses) else "teacher"
+    tried: dict[RunSpec, Description] = {}
+    shown: dict[Description, None] = {}
+    for use in plan.uses:
+        # Runs that differ in these alone pair and need the same.
+        alike = replace(use.spec, seed=0, data_seed=0, alpha=float(use.spec.alpha > 0))
+        if alike not in tried:
+            tried[alike] = describe(alike, lab.data(alike.dataset))
+        if use.role == wanted:
+            shown[tried[alike]] = None
+    return list(shown)
+
+
+def _print_description(description: Description, console: Console) -> None:
+    if description.terms:
+        console.print(_layers_table(description.terms))
+        console.print()
+    adapters = [adapter for term in description.terms for adapter in term.adapters]
+    if adapters:
+        rows = ((one.name, _ends(one.source, one.target), f"{one.parameters:,}") for one in adapters)
+        console.print(_table(("adapter (trained with the student)", "shapes", "parameters"), rows, numbers=1))
+        console.print()
+    costs = ((one.role, one.name, f"{one.parameters:,}", f"{one.flops:,}") for one in description.networks)
+    console.print(_table(("network", "", "parameters", "FLOPs of one example (multiply-add: 2)"), costs, numbers=2))
+    console.print()
+    console.print(_memory_text(description), highlight=False, soft_wrap=True)
+    console.print()
+
+
+def _layers_table(terms: Iterable[TermShapes]) -> Table:
+    rows = []
+    for term in terms:
+        pairs = term.layers or [("logits", "logits")]
+        rows += [(term.name if number == 0 else "", *pair) for number, pair in enumerate(pairs)]
+    return _table(("knowledge", "student's layer", "teacher's layer"), rows)
+
+
+def _ends(source: str, target: str) -> str:
+    return f"{source} -> {target}" if source else ""
+
+
+def _memory_text(description: Description) -> str:
+    step = f"a training step ({description.batch_size} examples, {description.precision})"
+    if isinstance(description.memory, str):
+        return f"memory of {step}: not estimated, a term cannot be followed without data ({description.memory})"
+    memory: StepMemory = description.memory
+    parts = ", ".join(f"{name} {number / MIB:.1f}" for name, number in asdict(memory).items())
+    return (
+        f"memory of {step}: about {memory.total / MIB:.1f} MiB\n"
+        f"  {parts}\n"
+        "  estimated from shapes; activations: what the backward pass needs; without the libraries' workspaces"
+    )
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int = 0) -> Table:
+    """A plain table; the last `numbers` columns are set to the right."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for place, column in enumerate(columns):
+        right = place >= len(columns) - numbers
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
+    from kdrun.experiment.train import Rows
     from kdrun.runs.spec import RunSpec
     from kdrun.training.learner import Position
 
@@ -28,11 +29,13 @@ class Progress(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def started(self, spec: RunSpec, epochs: int, done: Position) -> None: ...
+    def started(self, specs: Sequence[RunSpec], epochs: int, done: Position) -> None: ...
 
-    def epoch(self, spec: RunSpec, row: Mapping[str, Any]) -> None: ...
+    def epoch(self, rows: Rows) -> None: ...
 
     def finished(self, spec: RunSpec, result: Mapping[str, Any]) -> None: ...
+
+    def failed(self, spec: RunSpec, reason: str) -> None: ...
 
 
 def progress_for(console: Console, total: int, *, quiet: bool) -> Progress:
@@ -53,22 +56,25 @@ class Silent:
     ) -> None:
         pass
 
-    def started(self, spec: RunSpec, epochs: int, done: Position) -> None:
+    def started(self, specs: Sequence[RunSpec], epochs: int, done: Position) -> None:
         pass
 
-    def epoch(self, spec: RunSpec, row: Mapping[str, Any]) -> None:
+    def epoch(self, rows: Rows) -> None:
         pass
 
     def finished(self, spec: RunSpec, result: Mapping[str, Any]) -> None:
         pass
 
+    def failed(self, spec: RunSpec, reason: str) -> None:
+        pass
+
 
 class Plain:
-    """One line for each run that begins or ends, and for epochs, but not more than one a second."""
+    """One line for each group of runs that begins and each run that ends, and for epochs, at most one a second."""
 
     def __init__(self, total: int) -> None:
         self._total = total
-        self._done = 0
+        self._numbers: dict[RunSpec, int] = {}
         self._epochs: dict[RunSpec, int] = {}
         self._printed = time.monotonic()
 
@@ -80,19 +86,25 @@ class Plain:
     ) -> None:
         pass
 
-    def started(self, spec: RunSpec, epochs: int, done: Position) -> None:
-        self._epochs[spec] = epochs
+    def started(self, specs: Sequence[RunSpec], epochs: int, done: Position) -> None:
+        for spec in specs:
+            self._epochs[spec] = epochs
+            self._numbers.setdefault(spec, len(self._numbers) + 1)
+        numbers = _range([self._numbers[spec] for spec in specs], "{}", "-")
         goes_on = f", goes on in epoch {done.epoch + 1}" if any(done) else ""
-        self._print(f"[{self._done + 1}/{self._total}] {spec.title}: {epochs} epochs{goes_on}")
+        self._print(f"[{numbers}/{self._total}] {_title(specs)}: {epochs} epochs{goes_on}")
 
-    def epoch(self, spec: RunSpec, row: Mapping[str, Any]) -> None:
+    def epoch(self, rows: Rows) -> None:
         if time.monotonic() - self._printed >= PLAIN_EVERY_S:
-            self._print(f"  {spec.title}: epoch {row['epoch']}/{self._epochs[spec]}, {_numbers(row)}")
+            spec, row = next(iter(rows.items()))
+            self._print(f"  {_title(list(rows))}: epoch {row['epoch']}/{self._epochs[spec]}, {_measured(rows)}")
 
     def finished(self, spec: RunSpec, result: Mapping[str, Any]) -> None:
-        self._done += 1
         seconds = result["train_seconds"]
         self._print(f"  {spec.title}: test accuracy {100 * result['test_accuracy']:.2f} %, {seconds:.1f} s")
+
+    def failed(self, spec: RunSpec, reason: str) -> None:
+        self._print(f"  {reason}")
 
     def _print(self, line: str) -> None:
         click.echo(line, err=True)
@@ -100,7 +112,7 @@ class Plain:
 
 
 class Live:
-    """A bar for the whole plan and one for each run in training."""
+    """A bar for the whole plan and one for each group of runs in training."""
 
     def __init__(self, console: Console, total: int) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -116,7 +128,7 @@ class Live:
             transient=True,
         )
         self._plan = self._bars.add_task("runs", total=total, numbers="")
-        self._tasks: dict[RunSpec, TaskID] = {}
+        self._tasks: dict[RunSpec, TaskID] = {}  # runs in training
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -127,18 +139,43 @@ class Live:
     ) -> None:
         self._bars.stop()
 
-    def started(self, spec: RunSpec, epochs: int, done: Position) -> None:
-        self._tasks[spec] = self._bars.add_task(spec.title, total=epochs, completed=done.epoch, numbers="")
+    def started(self, specs: Sequence[RunSpec], epochs: int, done: Position) -> None:
+        for spec in specs:
+            self._leave(spec)
+        task = self._bars.add_task(_title(specs), total=epochs, completed=done.epoch, numbers="")
+        self._tasks |= dict.fromkeys(specs, task)
 
-    def epoch(self, spec: RunSpec, row: Mapping[str, Any]) -> None:
-        self._bars.update(self._tasks[spec], completed=row["epoch"], numbers=_numbers(row))
+    def epoch(self, rows: Rows) -> None:
+        spec, row = next(iter(rows.items()))
+        self._bars.update(self._tasks[spec], completed=row["epoch"], numbers=_measured(rows))
 
     def finished(self, spec: RunSpec, result: Mapping[str, Any]) -> None:
-        self._bars.remove_task(self._tasks.pop(spec))
+        self._leave(spec)
         self._bars.advance(self._plan)
 
+    def failed(self, spec: RunSpec, reason: str) -> None:
+        self._leave(spec)
+        self._bars.advance(self._plan)
 
-def _numbers(row: Mapping[str, Any]) -> str:
-    accuracy = row.get("validation_accuracy")
-    seen = f", validation {100 * accuracy:.2f} %" if accuracy is not None else ""
-    return f"loss {row['train_loss']:.4f}{seen}"
+    def _leave(self, spec: RunSpec) -> None:
+        """Takes a run out of its group; the bar goes with the last one."""
+        task = self._tasks.pop(spec, None)
+        if task is not None and task not in self._tasks.values():
+            self._bars.remove_task(task)
+
+
+def _title(specs: Sequence[RunSpec]) -> str:
+    return specs[0].title if len(specs) == 1 else f"{len(specs)} runs side by side"
+
+
+def _measured(rows: Rows) -> str:
+    losses = _range([row["train_loss"] for row in rows.values()], "{:.4f}", " to ")
+    accuracies = [100 * row["validation_accuracy"] for row in rows.values() if "validation_accuracy" in row]
+    seen = f", validation {_range(accuracies, '{:.2f}', ' to ')} %" if accuracies else ""
+    return f"loss {losses}{seen}"
+
+
+def _range(values: Sequence[float], form: str, between: str) -> str:
+    """The least and the greatest of the values, or the only one."""
+    ends = (form.format(min(values)), form.format(max(values)))
+    return between.join(dict.fromkeys(ends))

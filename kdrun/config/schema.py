@@ -100,6 +100,11 @@ def check(config: Config) -> None:
         raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, got {config.precision!r}")
     if not config.knowledge:
         raise UserError("knowledge is empty; choose at least one term, such as knowledge=response/kd")
+    for name, term in config.knowledge.items():
+        if not isinstance(term, dict) or "_target_" not in term:
+            raise UserError(
+                f"knowledge.{name} is no term with a _target_: begin its file with `# @package knowledge.NAME`"
+            )
     for key, value in (("data_seed", config.data_seed), ("teacher_seed", config.teacher_seed)):
         _at_least(0, key, value)
     for seed in config.seeds:

@@ -57,17 +57,20 @@ def dataset_description(config: Mapping[str, Any], data_root: Path) -> dict[str,
 
 def network_of(model: Mapping[str, Any], image_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
     """A fresh network for images (C, H, W), drawn from the current random state."""
+    import torch
+
     channels, height, width = image_shape
     if height != width:
         raise UserError(f"images must be square, got {height}x{width}; set dataset.source.image_size")
     arguments = {key: value for key, value in model.items() if key != "name"}
     network: nn.Module = make(arguments, in_channels=channels, image_size=height, num_classes=num_classes)
-    return network
+    return network.to(memory_format=torch.channels_last)  # what convolutions are fastest in
 
 
-def shapes_of(model: Mapping[str, Any], role: str, images: tuple[int, int, int], num_classes: int) -> Signals:
-    """A network's signals on the meta device: shapes of the logits and of every layer it names. Costs no arithmetic.
+def shapes_of(network: nn.Module, name: str, images: tuple[int, int, int], num_classes: int) -> Signals:
+    """Shapes of the logits and of every layer that a network names, for images (C, H, W). Costs no arithmetic.
 
+    network: on the meta device. name: what to call it in the error.
     Raises UserError when its logits do not have one column for each class.
     """
     import torch
@@ -75,12 +78,13 @@ def shapes_of(model: Mapping[str, Any], role: str, images: tuple[int, int, int],
     from kdrun.models import TappedNetwork
     from kdrun.models.taps import layers_of
 
-    with torch.device("meta"), torch.no_grad():
-        network = network_of(model, images, num_classes)
-        signals = TappedNetwork(network, layers_of(network))(torch.zeros(2, *images))
+    tapped = TappedNetwork(network, layers_of(network))
+    with torch.no_grad():
+        signals = tapped(torch.zeros(2, *images, device="meta"))
+    tapped.close()
     if tuple(signals.logits.shape) != (2, num_classes):
         given = "x".join(map(str, signals.logits.shape[1:]))
-        raise UserError(f"{role} {model['name']} gives {given} outputs, but the data set has {num_classes} classes")
+        raise UserError(f"{name} gives {given} outputs, but the data set has {num_classes} classes")
     return signals
 
 

@@ -68,7 +68,7 @@ class Lab:
     def __init__(self, store: Store, device: torch.device, data_root: Path) -> None:
         self.store = store
         self.device = device
-        self._data_root = data_root
+        self.data_root = data_root
         self._data: dict[str, Data] = {}
         self.networks: dict[str, nn.Module] = {}  # finished runs' networks by fingerprint
 
@@ -80,7 +80,7 @@ class Lab:
         return self._data[key]
 
     def _load(self, dataset: Mapping[str, Any]) -> Data:
-        raw = source_of(dataset).load(self._data_root)
+        raw = source_of(dataset).load(self.data_root)
         splits = split(
             raw,
             test_size=dataset["test_size"],

@@ -9,21 +9,15 @@ from typing import Any
 
 from torch import nn
 
-from kdrun.experiment.build import make, network_of, optimizer_of, shapes_of, terms_of
+from kdrun.experiment.build import optimizer_of
 from kdrun.experiment.lab import Data, Lab
+from kdrun.experiment.networks import mode_from, parts_of
 from kdrun.metrics.quality import quality
 from kdrun.modes import Mode
-from kdrun.modes.offline import Offline
 from kdrun.runs.folder import RunFolder
 from kdrun.runs.spec import RunSpec
-from kdrun.seeding import mix
-from kdrun.signals import Pair
 from kdrun.training.evaluation import logits_of
 from kdrun.training.learner import Learner, Position, constrain_after_steps
-from kdrun.training.precision import seed_device
-
-# Purposes of a run's seed, apart so that a term with adapters leaves the student's initial weights as they are.
-_NETWORK, _TERMS = 1, 2
 
 
 @dataclass
@@ -89,6 +83,7 @@ def begin(spec: RunSpec, lab: Lab) -> Running:
     steps = data.training_batches(spec).steps_per_epoch
     mode = mode_of(spec, lab)
     mode.trained.to(lab.device)
+    mode.student.to(lab.device)  # another module where a term brings its own head
     optimizer, schedule = optimizer_of(spec.recipe, list(mode.trained.parameters()), steps)
     constrain_after_steps(optimizer, mode.student)
     learner = Learner(
@@ -115,49 +110,14 @@ def finished_network(spec: RunSpec, lab: Lab) -> nn.Module:
 
 
 def mode_of(spec: RunSpec, lab: Lab) -> Mode:
-    """A run's mode with freshly initialised networks.
+    """A run's mode with freshly initialised networks."""
 
-    A term that changes the student itself (SimKD takes the teacher's classifier) has a method
-    `export(student, teacher)`; what it returns is the network that is evaluated and kept.
-    """
-    data = lab.data(spec.dataset)
-    seed_device(lab.device, mix(spec.seed, _NETWORK))
-    network = network_of(spec.model, data.image_shape, data.num_classes)
-    pair = pair_of(spec, data)
-    seed_device(lab.device, mix(spec.seed, _TERMS))
-    terms = terms_of(spec.terms, pair)
-    exported = network
-    for term in terms.values():
-        if hasattr(term.knowledge, "export"):
-            exported = term.knowledge.export(exported, _teacher_network(spec, lab))
-    if spec.mode is None:
-        return Offline(network, terms, exported=exported, alpha=spec.alpha, needs_teacher=False)
-    mode: Mode = make(
-        {key: value for key, value in spec.mode.items() if key != "name"},
-        network,
-        terms,
-        exported=exported,
-        alpha=spec.alpha,
-        needs_teacher=bool(spec.parents),
-    )
-    return mode
+    def kept(parent: RunSpec) -> nn.Module:
+        # Fresh where the teacher is still to be trained (before a plan begins).
+        finished = lab.store.folder(parent).is_finished
+        return finished_network(parent, lab) if finished else mode_of(parent, lab).student
 
-
-def _teacher_network(spec: RunSpec, lab: Lab) -> nn.Module:
-    """The one teacher's network: as trained, or fresh where it is still to be trained (before a plan begins)."""
-    (parent,) = spec.parents
-    if lab.store.folder(parent).is_finished:
-        return finished_network(parent, lab)
-    return mode_of(parent, lab).student
-
-
-def pair_of(spec: RunSpec, data: Data) -> Pair:
-    """The shapes of a run's two networks; without a teacher the student stands on both sides."""
-    student = shapes_of(spec.model, spec.kind, data.image_shape, data.num_classes)
-    teacher = student
-    for parent in spec.parents:
-        teacher = shapes_of(parent.model, "teacher", data.image_shape, data.num_classes)
-    return Pair(student, teacher, data.num_classes, data.training_batches(spec).id_count)
+    return mode_from(spec, parts_of(spec, lab.data(spec.dataset), lab.device, kept))
 
 
 def _resume(running: Running) -> None:

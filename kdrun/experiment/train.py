@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Protocol
 
-from kdrun.experiment.build import optimizer_of
+from kdrun.experiment.build import make, optimizer_of
 from kdrun.experiment.lab import Data, Lab
 from kdrun.experiment.measure import finish
 from kdrun.experiment.running import Clock, Running, begin, finished_network, mode_of
@@ -17,15 +19,23 @@ from kdrun.training.learner import Position
 from kdrun.training.loop import Reached, fit
 from kdrun.training.precision import autocast
 
+Rows = Mapping[RunSpec, Mapping[str, Any]]
+
 
 class Observer(Protocol):
     """Is told of the progress of runs."""
 
-    def started(self, spec: RunSpec, epochs: int, done: Position) -> None: ...
+    def started(self, specs: Sequence[RunSpec], epochs: int, done: Position) -> None:
+        """Runs begin, or go on, side by side. done: where the one furthest behind stands."""
+        ...
 
-    def epoch(self, spec: RunSpec, row: Mapping[str, Any]) -> None: ...
+    def epoch(self, rows: Rows) -> None:
+        """Runs that train side by side have ended an epoch, each with its row."""
+        ...
 
     def finished(self, spec: RunSpec, result: Mapping[str, Any]) -> None: ...
+
+    def failed(self, spec: RunSpec, reason: str) -> None: ...
 
 
 class Interrupted(Exception):  # noqa: N818 - a wish, not an error
@@ -42,43 +52,66 @@ def train(
 ) -> dict[RunSpec, str]:
     """Trains runs side by side to the end, going on from their states where they were cut off.
 
-    specs: one run, or several that share data, data seed, recipe, precision, teachers and targets.
-    state_every_s: states are written at the first step after so many seconds, or at the end of an epoch.
+    A run's files are the same whoever trains beside it. Those furthest behind catch up before all go on together.
+
+    specs: one run, or several that share data, data seed, epochs, batch size, augmentation, precision, teachers and
+        targets; those that nobody teaches go with any of them.
+    state_every_s: states are written at the first step after so many seconds for each run, or at the end of an epoch,
+        so that writing takes the same share of the time however many there are.
     stop: asked after every step; when true the states are saved and Interrupted is raised.
     Returns a line for each run that could not be finished (its loss was not finite); its last state is kept.
     """
     runs = [begin(spec, lab) for spec in specs]
-    for run in runs:
-        observer.started(run.spec, run.spec.recipe["epochs"], run.position)
-    for position in sorted({run.position for run in runs}):
-        together = [run for run in runs if run.position == position]
-        _train_together(together, lab, observer, stop, Clock(state_every_s))
+    positions = sorted({run.position for run in runs})
+    observer.started(specs, specs[0].recipe["epochs"], positions[0])
+    keeper = Keeper(Clock(state_every_s * len(runs)), stop)
+    for position, until in pairwise([*positions, None]):
+        together = [run for run in runs if run.position == position and run.failure is None]
+        _train_together(together, until, lab, observer, keeper)
+    _finish([run for run in runs if run.failure is None], lab, observer, keeper)
     return {run.spec: run.failure for run in runs if run.failure is not None}
 
 
-def _train_together(
-    runs: Sequence[Running], lab: Lab, observer: Observer, stop: Callable[[], bool], clock: Clock
-) -> None:
-    spec = runs[0].spec
-    data = lab.data(spec.dataset)
-    active = list(runs)
-    for reached in fit(
-        [run.learner for run in runs],
-        _teacher_of(spec, lab, runs),
-        data.training_batches(spec),
-        epochs=spec.recipe["epochs"],
-        start=runs[0].position,
-        pause=lambda: stop() or clock.is_due(),
-    ):
-        active = _advance(active, reached, data, observer, clock.lap() / len(active))
-        if stop() or clock.is_due():
-            for run in active:
+@dataclass(frozen=True)
+class Keeper:
+    """Saves the states of runs when that is due or when training is to stop."""
+
+    clock: Clock
+    stop: Callable[[], bool]
+
+    def is_wanted(self) -> bool:
+        return self.stop() or self.clock.is_due()
+
+    def keep(self, runs: Sequence[Running]) -> None:
+        """Raises Interrupted when training is to stop."""
+        stop = self.stop()
+        if stop or self.clock.is_due():
+            for run in runs:
                 run.save()
-            clock.saved()
-        if stop():
+            self.clock.saved()
+        if stop:
             raise Interrupted
-    for run in active:
-        observer.finished(run.spec, finish(run, data, lab))
+
+
+def _train_together(
+    runs: Sequence[Running], until: Position | None, lab: Lab, observer: Observer, keeper: Keeper
+) -> None:
+    """Trains runs that stand at one position up to another, or to the end."""
+    active = list(runs)
+    data = lab.data(runs[0].spec.dataset)
+    with _teacher_of(runs, lab) as teacher:
+        for reached in fit(
+            [run.learner for run in runs],
+            teacher,
+            data.training_batches(runs[0].spec),
+            epochs=runs[0].spec.recipe["epochs"],
+            start=runs[0].position,
+            pause=lambda: until is not None or keeper.is_wanted(),
+        ):
+            active = _advance(active, reached, data, observer, keeper.clock.lap() / len(active))
+            keeper.keep(active)
+            if reached.position == until:
+                break
 
 
 def _advance(active: list[Running], reached: Reached, data: Data, observer: Observer, seconds: float) -> list[Running]:
@@ -89,19 +122,38 @@ def _advance(active: list[Running], reached: Reached, data: Data, observer: Obse
         run.seconds += seconds
         if id(run.learner) in bad:
             run.fail(bad[id(run.learner)])
-        elif reached.epoch_done:
-            observer.epoch(run.spec, run.add_row(data))
-    return [run for run in active if run.failure is None]
+        if run.failure is not None:
+            observer.failed(run.spec, run.failure)
+    going_on = [run for run in active if run.failure is None]
+    if reached.epoch_done and going_on:
+        observer.epoch({run.spec: run.add_row(data) for run in going_on})
+    return going_on
 
 
-def _teacher_of(spec: RunSpec, lab: Lab, runs: Sequence[Running]) -> Teacher | None:
-    """The one teacher that all the runs ask, with every feature that any of them reads."""
-    asked = [run.learner.mode.teacher_layers for run in runs]
-    if all(layers is None for layers in asked):
-        return None
-    layers = [layer for some in asked for layer in some or ()]
+def _finish(runs: Sequence[Running], lab: Lab, observer: Observer, keeper: Keeper) -> None:
+    left = list(runs)
+    while left:
+        keeper.keep(left)
+        run = left.pop(0)
+        observer.finished(run.spec, finish(run, lab.data(run.spec.dataset), lab))
+
+
+@contextmanager
+def _teacher_of(runs: Sequence[Running], lab: Lab) -> Iterator[Teacher | None]:
+    """The one teacher of all the runs that ask one, with every feature that any of them reads."""
+    asking = {run.spec: read for run in runs if (read := run.learner.mode.teacher_layers) is not None}
+    if not asking:
+        yield None
+        return
+    spec = next(iter(asking))
     (parent,) = spec.parents
-    return NetworkTeacher(finished_network(parent, lab), layers, autocast(lab.device, spec.precision))
+    every_layer = [layer for layers in asking.values() for layer in layers]
+    teacher = NetworkTeacher(finished_network(parent, lab), every_layer, autocast(lab.device, spec.precision))
+    data = lab.data(spec.dataset)
+    try:
+        yield make(spec.targets, teacher, data.evaluate_on(data.training_part(spec))) if spec.targets else teacher
+    finally:
+        teacher.close()
 
 
 def preflight(specs: Sequence[RunSpec], lab: Lab) -> None:

@@ -1,4 +1,4 @@
-"""Contrastive representation distillation, with a memory of every example's embeddings."""
+"""Contrastive representation distillation, with a memory of the embeddings of every example trained on."""
 
 from __future__ import annotations
 
@@ -39,19 +39,20 @@ class CRD(nn.Module):
     """`contrast` of each network's embeddings with the other's remembered ones, added up.
 
     embedding_size: width of the two trained linear maps; embeddings have length 1.
-    negatives: N, drawn with replacement for each example from all other ids.
+    negatives: N, drawn with replacement for each example from all others that the student trains on.
     temperature: divides the inner products, > 0.
     momentum: share of the old embedding that is kept in the memory, in [0, 1].
 
     Negatives are any other example: the published runs leave out those of the same class, which would let
-    labels into the teacher's side. They come from torch's global generator. Memories start as random
-    directions, and those of ids that never come stay so; log Z is measured on the first batch. All of it is
-    in the state dict.
+    labels into the teacher's side. They come from torch's global generator. There is one memory for each id
+    in the pair's `example_ids`, in their order; memories start as random directions, and log Z is measured
+    on the first batch. All of it is in the state dict.
     Raises UserError where a layer is absent, with fewer than two examples, or for a number out of range.
     """
 
     minimum = None
     per_example = False
+    example_ids: Tensor
     student_memory: Tensor
     teacher_memory: Tensor
     log_normalisers: Tensor
@@ -69,27 +70,30 @@ class CRD(nn.Module):
     ) -> None:
         super().__init__()
         self.student_layers, self.teacher_layers = one_layer_each(pair, student_layer, teacher_layer)
-        if pair.num_examples < 2:
-            raise UserError(f"crd needs 2 examples or more, got {pair.num_examples}")
+        examples = len(pair.example_ids)
+        if examples < 2:
+            raise UserError(f"crd needs 2 examples or more, got {examples}")
         self.negatives = int(positive("negatives", negatives))
         self.temperature = positive("temperature", temperature)
         self.momentum = fraction("momentum", momentum)
         self.student_head = nn.Linear(_width(pair.student, "student", student_layer), embedding_size)
         self.teacher_head = nn.Linear(_width(pair.teacher, "teacher", teacher_layer), embedding_size)
+        self.register_buffer("example_ids", pair.example_ids)
         for name in ("student_memory", "teacher_memory"):
-            self.register_buffer(name, F.normalize(torch.randn(pair.num_examples, embedding_size), dim=1))
+            self.register_buffer(name, F.normalize(torch.randn(examples, embedding_size), dim=1))
         self.register_buffer("log_normalisers", torch.full((2,), torch.nan))
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> Tensor:
         (own,), (taught,) = self.student_layers, self.teacher_layers
         student_embedding = embed(embeddings(student, own), self.student_head)
         teacher_embedding = embed(embeddings(teacher, taught).detach(), self.teacher_head)
-        partners = draw_partners(batch.ids, len(self.student_memory), self.negatives)
+        rows = torch.searchsorted(self.example_ids, batch.ids)
+        partners = draw_partners(rows, len(self.student_memory), self.negatives)
         scores = (
             self._scores(student_embedding, self.teacher_memory, partners),
             self._scores(teacher_embedding, self.student_memory, partners),
         )
-        self._remember(batch.ids, student_embedding, teacher_embedding, scores)
+        self._remember(rows, student_embedding, teacher_embedding, scores)
         losses = [contrast(one, z) for one, z in zip(scores, self.log_normalisers, strict=True)]
         return torch.stack(losses).sum()
 
@@ -97,13 +101,13 @@ class CRD(nn.Module):
         return scores(embedding, memory, partners, temperature=self.temperature)
 
     @torch.no_grad()
-    def _remember(self, ids: Tensor, student: Tensor, teacher: Tensor, scores: tuple[Tensor, Tensor]) -> None:
+    def _remember(self, rows: Tensor, student: Tensor, teacher: Tensor, scores: tuple[Tensor, Tensor]) -> None:
         """Moves this batch's memories. New tensors, since the backward pass still needs the old ones."""
         measured = torch.stack([one.logsumexp(dim=(0, 1)) - log(one.numel()) for one in scores])
         unset = self.log_normalisers.isnan()
         self.log_normalisers = torch.where(unset, measured.to(self.log_normalisers), self.log_normalisers)
-        self.student_memory = moved(self.student_memory, ids, student, momentum=self.momentum)
-        self.teacher_memory = moved(self.teacher_memory, ids, teacher, momentum=self.momentum)
+        self.student_memory = moved(self.student_memory, rows, student, momentum=self.momentum)
+        self.teacher_memory = moved(self.teacher_memory, rows, teacher, momentum=self.momentum)
 
 
 @in_float32
@@ -122,16 +126,16 @@ def scores(embedding: Tensor, memory: Tensor, partners: Tensor, *, temperature: 
     return (embedding @ memory.T).gather(1, partners) / temperature
 
 
-def draw_partners(ids: Tensor, examples: int, negatives: int) -> Tensor:
-    """Each example's own id, then `negatives` others, uniformly with replacement: (B, 1 + N)."""
-    others = torch.randint(examples - 1, (len(ids), negatives), device=ids.device)
-    return torch.cat([ids[:, None], others + (others >= ids[:, None])], dim=1)
+def draw_partners(rows: Tensor, examples: int, negatives: int) -> Tensor:
+    """Each example's own row of the memory, then `negatives` others, uniformly with replacement: (B, 1 + N)."""
+    others = torch.randint(examples - 1, (len(rows), negatives), device=rows.device)
+    return torch.cat([rows[:, None], others + (others >= rows[:, None])], dim=1)
 
 
-def moved(memory: Tensor, ids: Tensor, embedding: Tensor, *, momentum: float) -> Tensor:
-    """The memory (M, E) with the rows `ids` moved towards the embeddings (B, E), at length 1."""
-    mixed = momentum * memory[ids] + (1 - momentum) * embedding.to(memory.dtype)
-    return memory.index_copy(0, ids, F.normalize(mixed, dim=1))
+def moved(memory: Tensor, rows: Tensor, embedding: Tensor, *, momentum: float) -> Tensor:
+    """The memory (M, E) with some rows (B,) moved towards the embeddings (B, E), at length 1."""
+    mixed = momentum * memory[rows] + (1 - momentum) * embedding.to(memory.dtype)
+    return memory.index_copy(0, rows, F.normalize(mixed, dim=1))
 
 
 def _width(signals: Signals, role: str, layer: str) -> int:

@@ -96,10 +96,8 @@ def _mean_kernel(one: Tensor, other: Tensor) -> Tensor:
     The sum is |X Y^T|^2, and also <X^T X, Y^T Y>: whichever matrix is the smaller, C x D or N x N.
     """
     channels, others, pixels = one.shape[1], other.shape[1], one.shape[2]
-    if channels * others <= pixels * pixels:
-        total = (one @ other.mT).square()
-    else:
-        total = (one.mT @ one) * (other.mT @ other)
+    is_channels = channels * others <= pixels * pixels
+    total = (one @ other.mT).square() if is_channels else (one.mT @ one) * (other.mT @ other)
     return total.sum(dim=(1, 2)) / (channels * others)
 
 

@@ -14,7 +14,9 @@ BATCH = 4
 
 def example_pair(student_width: int = 2, teacher_width: int = 3) -> Pair:
     """Two small networks' shapes: stem, stage1 to stage3 (also _preact), pooled; 5 classes, 16 examples."""
-    return Pair(_shapes(student_width), _shapes(teacher_width), num_classes=5, num_examples=16)
+    # Neither from 0 nor without gaps, as in a student's share of a data set.
+    example_ids = 5 + 3 * torch.arange(16)
+    return Pair(_shapes(student_width), _shapes(teacher_width), num_classes=5, example_ids=example_ids)
 
 
 def signals(shapes: Signals, seed: int, *, size: int = BATCH, leaf: bool = False) -> Signals:
@@ -29,8 +31,8 @@ def signals(shapes: Signals, seed: int, *, size: int = BATCH, leaf: bool = False
 
 
 def batch(pair: Pair, *, size: int = BATCH, repeats: int = 1) -> Batch:
-    """Examples 0 to size - 1, the whole as often as `repeats` says; their inputs are never looked at."""
-    ids = torch.arange(size).repeat(repeats)
+    """The first `size` examples, the whole as often as `repeats` says; their inputs are never looked at."""
+    ids = pair.example_ids[:size].repeat(repeats)
     inputs = torch.zeros(len(ids), 1)
     return Batch(inputs, ids % pair.num_classes, ids, torch.zeros_like(ids), epoch=0)
 

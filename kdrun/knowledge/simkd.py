@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 
 from torch import Tensor, nn
 
@@ -21,7 +22,8 @@ class SimKD(nn.Module):
 
     Projector: 1x1, 3x3 and 1x1 convolutions, each with batch normalisation and ReLU. Of two maps that
     differ in size the larger is averaged to the smaller size, the student's before the projector. The
-    network to evaluate and to keep is `export(student, teacher)`: the projector is part of it.
+    network to evaluate and to keep is `export(student, teacher)`: the projector is part of it. Labels and other
+    terms reach the trunk through the student's own classifier, which is then dropped.
 
     student_layer, teacher_layer: names of maps or vectors; None for the last stage. The teacher's average
         over pixels must be what its classifier reads.
@@ -62,7 +64,7 @@ class SimKD(nn.Module):
         """The network that this term trains: student's trunk, projector, teacher's classifier.
 
         student, teacher: the networks of the pair; the result shares their modules and the projector, so it
-            needs to be made only once and follows the training.
+            needs to be made only once and follows the training. The student's own `classifier` is left out.
         Returns a module from the student's inputs to logits (B, K).
         Raises UserError where the teacher's `classifier` is no linear layer on its pooled features.
         """
@@ -72,7 +74,7 @@ class SimKD(nn.Module):
                 f"simkd needs a teacher whose `classifier` is one linear layer on {self.width} values, "
                 f"{type(teacher).__name__} has {classifier}"
             )
-        return ReusedClassifier(student, self.student_layers[0], self.size, self.projector, classifier)
+        return ReusedClassifier(_trunk(student), self.student_layers[0], self.size, self.projector, classifier)
 
 
 class ReusedClassifier(nn.Module):
@@ -80,23 +82,25 @@ class ReusedClassifier(nn.Module):
 
         logits = classifier(mean over pixels of projector(F_s))
 
-    layer: a name of the student's `layers`, or the path of one of its submodules.
+    trunk: the student. layer: a name of its `layers`, or the path of one of its submodules.
     size: height and width to which the layer is averaged before the projector.
-    The student's own classifier is computed and not used.
+    Its layers are the student's, but `pooled` is what enters the classifier.
     """
 
     def __init__(
         self,
-        student: nn.Module,
+        trunk: nn.Module,
         layer: str,
         size: tuple[int, int],
         projector: nn.Module,
         classifier: nn.Module,
     ) -> None:
         super().__init__()
-        self.student, self.projector, self.classifier = student, projector, classifier
-        layers: Mapping[str, tuple[str, str]] = getattr(student, "layers", {})
+        self.trunk, self.projector, self.classifier = trunk, projector, classifier
+        layers: Mapping[str, tuple[str, str]] = getattr(trunk, "layers", {})
         self.path, self.side = layers.get(layer, (layer, "output"))
+        self.layers = {name: (f"trunk.{path}", side) for name, (path, side) in layers.items()}
+        self.layers["pooled"] = ("classifier", "input")
         self.size = size
 
     def forward(self, inputs: Tensor | dict[str, Tensor]) -> Tensor:
@@ -106,15 +110,28 @@ class ReusedClassifier(nn.Module):
 
     def _feature(self, inputs: Tensor | dict[str, Tensor]) -> Tensor:
         read: list[Tensor] = []
-        module = self.student.get_submodule(self.path)
+        module = self.trunk.get_submodule(self.path)
         hook = (
             module.register_forward_hook(lambda _m, _args, output: read.append(output))
             if self.side == "output"
             else module.register_forward_pre_hook(lambda _m, args: read.append(args[0]))
         )
         with hook:
-            self.student(inputs)
+            self.trunk(inputs)
         return read[-1]
+
+
+def _trunk(student: nn.Module) -> nn.Module:
+    """The student with its classifier, which is not part of what is kept, replaced by the identity.
+
+    Only the modules that hold the classifier are copied; all others and all tensors are the student's own.
+    """
+    classifier = getattr(student, "classifier", None)
+    if not isinstance(classifier, nn.Module):
+        return student
+    shared = [module for module in student.modules() if classifier not in module.modules()]
+    known: dict[int, object] = {id(one): one for one in (*shared, *student.parameters(), *student.buffers())}
+    return deepcopy(student, known | {id(classifier): nn.Identity()})
 
 
 def _projector(source: int, target: int, reduction: int) -> nn.Sequential:

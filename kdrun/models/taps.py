@@ -36,14 +36,17 @@ class TappedNetwork:
 
     def __init__(self, network: nn.Module, layers: Iterable[str] = ()) -> None:
         self.network = network
-        self._features: dict[str, Tensor] = {}
+        self._features: dict[str, Tensor] | None = None  # only while the network is called from here
         self._handles = [self._hook(name) for name in dict.fromkeys(layers)]
 
     def __call__(self, inputs: Tensor | dict[str, Tensor]) -> Signals:
-        self._features.clear()
-        logits = self.network(inputs)
-        # Handed over, not kept: activations must not outlive the step.
-        features, self._features = self._features, {}
+        features: dict[str, Tensor] = {}
+        self._features = features
+        try:
+            logits = self.network(inputs)
+        finally:
+            # Handed over, not kept: activations must not outlive the step.
+            self._features = None
         return Signals(logits, features)
 
     def close(self) -> None:
@@ -62,4 +65,5 @@ class TappedNetwork:
         return module.register_forward_pre_hook(lambda _m, args: self._keep(name, args[0]))
 
     def _keep(self, name: str, value: Tensor) -> None:
-        self._features[name] = value
+        if self._features is not None:
+            self._features[name] = value

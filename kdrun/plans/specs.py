@@ -54,9 +54,7 @@ def student_spec(config: Config, dataset: Dataset, seed: int) -> RunSpec:
     """The distilled student; at alpha = 0 it is the baseline."""
     if config.alpha == 0:
         return baseline_spec(config, dataset, seed)
-    return _student(
-        config, dataset, seed, kind="student", alpha=config.alpha, terms=config.knowledge, targets={}
-    )
+    return _student(config, dataset, seed, kind="student", alpha=config.alpha, terms=config.knowledge, targets={})
 
 
 def _student(

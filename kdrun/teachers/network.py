@@ -26,3 +26,7 @@ class NetworkTeacher:
     def signals(self, batch: Batch) -> Signals:
         with torch.no_grad(), self._precision:
             return self._tapped(batch.inputs)
+
+    def close(self) -> None:
+        """Leaves the network as it was, for the next who asks it."""
+        self._tapped.close()

@@ -51,10 +51,11 @@ class Learner:
         self._losses = torch.zeros(steps_per_epoch, len(mode.part_names), device=device)
 
     def step(self, batch: Batch, teacher: Signals | None, position: Position) -> None:
-        """One update of everything the mode trains."""
+        """One update of everything the mode trains; a mode that asks no teacher hears none, whoever asks beside it."""
+        said = None if self.mode.teacher_layers is None else teacher
         seed_device(self._device, mix(self._seed, *position))
         with self._autocast:
-            losses = self.mode.losses(batch, teacher)
+            losses = self.mode.losses(batch, said)
         self._optimizer.zero_grad(set_to_none=True)
         losses[0].backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()

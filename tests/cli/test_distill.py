@@ -10,11 +10,28 @@ import pandas as pd
 import pytest
 from calling import TOY, Kdrun
 
-COLUMNS = (
-    "dataset,teacher,student,knowledge,mode,tau,alpha,n_seeds,teacher_accuracy,baseline_accuracy_mean,"
-    "baseline_accuracy_std,student_accuracy_mean,student_accuracy_std,gain_mean,gain_ci95_low,gain_ci95_high,"
-    "p_value,verdict,gap_recovered,agreement"
-).split(",")
+COLUMNS = [
+    "dataset",
+    "teacher",
+    "student",
+    "knowledge",
+    "mode",
+    "tau",
+    "alpha",
+    "n_seeds",
+    "teacher_accuracy",
+    "baseline_accuracy_mean",
+    "baseline_accuracy_std",
+    "student_accuracy_mean",
+    "student_accuracy_std",
+    "gain_mean",
+    "gain_ci95_low",
+    "gain_ci95_high",
+    "p_value",
+    "verdict",
+    "gap_recovered",
+    "agreement",
+]
 
 
 def _kinds(outputs: Path) -> dict[str, int]:
@@ -47,7 +64,11 @@ def test_a_runs_folder_holds_a_row_an_epoch_and_where_it_was_made(kdrun: Kdrun, 
     assert kdrun("train-teacher", *TOY).code == 0
     folder = _only((tmp_path / "outputs" / "runs").iterdir())
     assert {path.name for path in folder.iterdir()} - {"lock"} == {
-        "metrics.csv", "predictions.csv", "result.json", "spec.json", "weights.safetensors"
+        "metrics.csv",
+        "predictions.csv",
+        "result.json",
+        "spec.json",
+        "weights.safetensors",
     }
     metrics = pd.read_csv(folder / "metrics.csv")
     assert list(metrics["epoch"]) == [1, 2, 3]
@@ -146,7 +167,7 @@ def test_outputs_go_where_they_are_told(kdrun: Kdrun, tmp_path: Path) -> None:
 def test_every_kind_of_knowledge_trains_from_the_command_line(kdrun: Kdrun, tmp_path: Path) -> None:
     chosen = "knowledge=[response/kd,relation/rkd]"
     assert kdrun("distill", *TOY, "seeds=[0]", chosen, "knowledge.rkd.weight=0.5").code == 0
-    assert list(pd.read_csv(_only(tmp_path.glob("outputs/reports/*/comparison.csv")))["knowledge"])[0] == "kd+rkd"
+    assert next(iter(pd.read_csv(_only(tmp_path.glob("outputs/reports/*/comparison.csv")))["knowledge"])) == "kd+rkd"
 
 
 def test_progress_is_plain_lines_on_stderr_and_quiet_has_none(kdrun: Kdrun) -> None:
@@ -155,9 +176,7 @@ def test_progress_is_plain_lines_on_stderr_and_quiet_has_none(kdrun: Kdrun) -> N
     assert kdrun("train-teacher", *TOY, "teacher_seed=1", "-q").err == ""
 
 
-def test_a_saved_experiment_is_the_beginning_of_a_command(
-    kdrun: Kdrun, tmp_path: Path
-) -> None:
+def test_a_saved_experiment_is_the_beginning_of_a_command(kdrun: Kdrun, tmp_path: Path) -> None:
     saved = tmp_path / "mine.yaml"
     saved.write_text("question: why?\ncommand: distill\noverrides: [tau=2, 'seeds=[0]', alpha=0.5]\n")
     shown = kdrun("distill", *TOY, "-e", str(saved), "tau=8", "--dry-run")
@@ -165,3 +184,17 @@ def test_a_saved_experiment_is_the_beginning_of_a_command(
     assert "alpha: 0.5" in shown.out
     refused = kdrun("sweep", *TOY, "-e", str(saved))
     assert (refused.code, "use `kdrun distill -e" in refused.err) == (2, True)
+
+
+def test_controls_made_from_the_teacher_stand_in_the_table_each_with_its_own_gain(kdrun: Kdrun, tmp_path: Path) -> None:
+    controls = "control=[label_smoothing,class_means,argmax]"
+    assert kdrun("distill", *TOY, "seeds=[0,1]", controls).code == 0
+    comparison = pd.read_csv(_only(tmp_path.glob("outputs/reports/*/comparison.csv")))
+    told = comparison[comparison["role"] == "control"].set_index("knowledge")["student_accuracy_mean"]
+    assert list(told.index) == ["label_smoothing", "class_means", "argmax"]
+    student = comparison[comparison["role"] == "student"].iloc[0]
+    for control, accuracy in told.items():
+        gain = student["student_accuracy_mean"] - accuracy
+        assert student[f"gain_over_{control}_mean"] == pytest.approx(gain)
+    weights = {path.read_bytes() for path in tmp_path.glob("outputs/runs/control-*/weights.safetensors")}
+    assert len(weights) == 6

@@ -60,11 +60,43 @@ def test_a_mistake_is_told_in_one_line(
     assert not (tmp_path / "outputs").exists()
 
 
+TWO_CLASSES = (*TOY, "dataset.source.classes=2")
+CONV = (*TOY[:4], "dataset.source.size=16", "teacher=conv_m", "student=conv_s")
+UNFIT = [
+    ((*TWO_CLASSES, "knowledge=response/dkd"), "dkd needs 3 classes or more, got 2: use knowledge=response/kd"),
+    ((*CONV, "student.widths=[8,16]", "knowledge=feature/attention"), "stages do not pair up: the student has 2"),
+    (
+        (*CONV, "knowledge=feature/fitnet", "knowledge.fitnet.student_layer=stage9"),
+        "the student has no layer 'stage9'; choose one of: stem, stage1_preact, stage1",
+    ),
+    ((*CONV, "knowledge=relation/rkd", "knowledge.rkd.teacher_layer=fc"), "the teacher has no layer 'fc'"),
+    ((*CONV, "knowledge=relation/fsp"), "fsp needs equal channels"),
+    ((*CONV, "knowledge=feature/vid", "knowledge.vid.student_layers=[pooled]"), "the student has 1 (pooled)"),
+    ((*TOY, "knowledge=feature/reviewkd"), "the student names no layers stage1, stage2, ...; name some of: hidden1"),
+    ((*TOY[:4], "teacher=wrong", "student=mlp30"), "teacher wrong gives 7 outputs, but the data set has 4 classes"),
+    ((*TOY, "train_size=100000"), "100000"),
+    ((*TOY, "teacher_train_size=100000"), "100000"),
+    ((*TOY, "train.student.optimizer.lr=-1"), "Invalid learning rate: -1"),
+    ((*TOY, "knowledge=mine/right", "knowledge.right._target_=my_loss.Absent"), "my_loss.Absent"),
+]
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["to train", "dry"])
+@pytest.mark.parametrize(("arguments", "message"), UNFIT, ids=[message[:40] for _, message in UNFIT])
+def test_what_does_not_fit_together_is_told_before_training_and_in_a_dry_run(
+    kdrun: Kdrun, tmp_path: Path, arguments: tuple[str, ...], message: str, dry: tuple[str, ...]
+) -> None:
+    ended = kdrun("distill", *arguments, *dry)
+    assert ended.code == 2
+    assert message in ended.err
+    assert len(ended.err.splitlines()) == 1
+    assert ended.out == ""
+    assert not (tmp_path / "outputs").exists()
+
+
 def test_a_network_with_another_number_of_classes_is_named(kdrun: Kdrun) -> None:
     ended = kdrun("distill", *TOY[:4], "teacher=wrong", "student=mlp30")
-    assert (ended.code, ended.err) == (
-        2, "Error: teacher wrong gives 7 outputs, but the data set has 4 classes\n"
-    )
+    assert (ended.code, ended.err) == (2, "Error: teacher wrong gives 7 outputs, but the data set has 4 classes\n")
 
 
 def test_an_outputs_folder_that_cannot_be_written_is_told_before_training(kdrun: Kdrun, tmp_path: Path) -> None:
@@ -96,16 +128,17 @@ def test_a_full_disk_stops_with_one_line_and_the_same_command_goes_on(
 
 
 def test_a_cut_checkpoint_is_named_and_retrained_only_when_asked(kdrun: Kdrun, tmp_path: Path) -> None:
-    first = kdrun("distill", *TOY, "seeds=[0]")
+    assert kdrun("distill", *TOY, "seeds=[0]").code == 0
     (weights,) = tmp_path.glob("outputs/runs/teacher-*/weights.safetensors")
-    weights.write_bytes(weights.read_bytes()[:100])
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:100])
     refused = kdrun("distill", *TOY, "seeds=[0]", "tau=2")
     assert refused.code == 2
     assert f"{weights.relative_to(tmp_path)} is damaged or missing; add --retrain-damaged" in refused.err
     assert weights.stat().st_size == 100
     again = kdrun("distill", *TOY, "seeds=[0]", "--retrain-damaged")
     assert again.code == 0
-    assert again.out == first.out
+    assert weights.read_bytes() == whole
     assert len(list(tmp_path.glob("outputs/runs/teacher-*damaged-1"))) == 1
 
 

@@ -65,9 +65,9 @@ def test_scores_are_inner_products_with_the_partners_memories() -> None:
 
 
 def test_partners_are_oneself_first_and_never_again() -> None:
-    ids = torch.tensor([0, 3, 9])
-    partners = draw_partners(ids, 10, 2000)
-    assert partners[:, 0].tolist() == ids.tolist()
+    rows = torch.tensor([0, 3, 9])
+    partners = draw_partners(rows, 10, 2000)
+    assert partners[:, 0].tolist() == rows.tolist()
     for own, *others in partners.tolist():
         assert set(others) == set(range(10)) - {own}
 
@@ -84,6 +84,16 @@ def test_only_the_memories_of_the_batch_move() -> None:
     step(term, 1)
     for old, new in zip(before, (term.student_memory, term.teacher_memory), strict=True):
         assert (old != new).any(dim=1).tolist() == [True] * 4 + [False] * 12
+
+
+def test_there_is_a_memory_for_each_example_trained_on_and_an_id_finds_its_own() -> None:
+    term = crd()
+    before = term.student_memory.clone()
+    assert before.shape == term.teacher_memory.shape == (16, 5)
+    torch.manual_seed(0)
+    ids = PAIR.example_ids[[7, 2, 15, 0]]
+    term(signals(PAIR.student, 1), signals(PAIR.teacher, 2), batch(PAIR)._replace(ids=ids))
+    assert (before != term.student_memory).any(dim=1).nonzero().flatten().tolist() == [0, 2, 7, 15]
 
 
 def test_the_normalisers_are_measured_once() -> None:
@@ -111,7 +121,7 @@ def test_the_backward_pass_works_after_the_memories_have_moved() -> None:
 def test_a_single_example_is_refused() -> None:
     with pytest.raises(UserError, match="crd needs 2 examples or more, got 1"):
         CRD(
-            PAIR._replace(num_examples=1),
+            PAIR._replace(example_ids=torch.tensor([3])),
             student_layer="pooled",
             teacher_layer="pooled",
             embedding_size=5,

@@ -19,7 +19,7 @@ def side(*layers: str) -> Signals:
 
 
 def pair_of(student: Signals, teacher: Signals) -> Pair:
-    return Pair(student, teacher, num_classes=5, num_examples=16)
+    return Pair(student, teacher, num_classes=5, example_ids=torch.arange(16))
 
 
 THREE = ("stage1", "stage2", "stage3")

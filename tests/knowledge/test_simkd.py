@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -32,7 +34,7 @@ def shapes(network: Network, inputs: Tensor) -> Signals:
 
 
 def built(student: Network, teacher: Network, inputs: Tensor) -> SimKD:
-    pair = Pair(shapes(student, inputs), shapes(teacher, inputs), num_classes=5, num_examples=16)
+    pair = Pair(shapes(student, inputs), shapes(teacher, inputs), num_classes=5, example_ids=torch.arange(16))
     return SimKD(pair, student_layer=None, teacher_layer=None, reduction=2)
 
 
@@ -66,6 +68,43 @@ def test_the_exported_network_is_trunk_projector_and_the_teachers_classifier(
         feature = nn.functional.avg_pool2d(feature, 2)
     expected = teacher.classifier(term.projector(feature).mean(dim=(2, 3)))
     torch.testing.assert_close(exported(inputs), expected)
+
+
+class Wrapped(nn.Module):
+    """A network whose classifier lies deeper, as torchvision's do."""
+
+    def __init__(self, body: Network) -> None:
+        super().__init__()
+        self.body = body
+        self.layers = {name: (f"body.{path}", side) for name, (path, side) in body.layers.items()}
+
+    @property
+    def classifier(self) -> nn.Module:
+        return self.body.classifier
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.body(inputs)
+        return logits
+
+
+@pytest.mark.parametrize("wrap", [lambda network: network, Wrapped])
+def test_the_students_own_classifier_is_no_part_of_the_exported_network(
+    inputs: Tensor, wrap: Callable[[Network], nn.Module]
+) -> None:
+    student, teacher = Network(3), Network(4)
+    exported = built(student, teacher, inputs).export(wrap(student), teacher)
+    own = {id(parameter) for parameter in exported.parameters()}
+    assert not own & {id(parameter) for parameter in student.classifier.parameters()}
+    assert own > {id(parameter) for parameter in student.trunk.parameters()}
+    assert student(inputs).shape == exported(inputs).shape == (6, 5)  # which still has its own
+
+
+def test_the_exported_network_names_its_layers(inputs: Tensor) -> None:
+    exported = built(Network(3), Network(4), inputs).export(Network(3), Network(4))
+    assert {name: path for name, (path, _) in exported.layers.items()} == {
+        "stage1": "trunk.trunk.1",
+        "pooled": "classifier",
+    }
 
 
 def test_the_exported_network_follows_the_training(inputs: Tensor) -> None:

@@ -28,9 +28,7 @@ def _terms(warmup_epochs: int = 0) -> dict[str, Term]:
 
 
 def _loss(alpha: float, batch: Batch | None = None, **options: int) -> list[float]:
-    parts = combined(
-        Signals(STUDENT), Signals(TEACHER), batch or _batch(), terms=_terms(**options), alpha=alpha
-    )
+    parts = combined(Signals(STUDENT), Signals(TEACHER), batch or _batch(), terms=_terms(**options), alpha=alpha)
     return [float(part) for part in parts]
 
 

@@ -60,6 +60,6 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(folder: Path, monkeypat
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(UserError, match=r"cannot write .*comparison\.csv: No space left on device; make room"):
+    with pytest.raises(UserError, match=r"the disk is full, could not write .*comparison\.csv; free some space"):
         write_report(folder)
     assert _made(folder) == {}

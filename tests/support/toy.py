@@ -13,11 +13,12 @@ from kdrun.data import Images, RawData
 
 @dataclass(frozen=True)
 class Blobs:
-    """Noisy images of a fixed pattern per class: 6x6, `channels` channels."""
+    """Noisy images of a fixed pattern per class: `size` x `size`, `channels` channels."""
 
     examples: int
     classes: int
     channels: int
+    size: int
     noise: float
 
     def identity(self, data_root: Path) -> Mapping[str, str | int]:
@@ -26,8 +27,9 @@ class Blobs:
     def load(self, data_root: Path) -> RawData:
         generator = torch.Generator().manual_seed(7)
         labels = torch.arange(self.examples) % self.classes
-        patterns = torch.rand(self.classes, self.channels, 6, 6, generator=generator)
-        noise = torch.rand(self.examples, self.channels, 6, 6, generator=generator)
+        shape = self.channels, self.size, self.size
+        patterns = torch.rand(self.classes, *shape, generator=generator)
+        noise = torch.rand(self.examples, *shape, generator=generator)
         images = (1 - self.noise) * patterns[labels] + self.noise * noise
         names = tuple(f"class {index}" for index in range(self.classes))
         return RawData(Images((images * 255).to(torch.uint8), labels), None, names)

@@ -37,7 +37,9 @@ def _part(labels_seed: int = 1) -> Part:
 
 
 def _stream(labels_seed: int = 1) -> Batches:
-    return Batches(_part(labels_seed), batch_size=16, family=Crop(1, False), normalise=Normalise((0.5,), (0.5,)), seed=3)
+    return Batches(
+        _part(labels_seed), batch_size=16, family=Crop(1, False), normalise=Normalise((0.5,), (0.5,)), seed=3
+    )
 
 
 def _network(seed: int, dropout: float = 0.2) -> nn.Module:
@@ -97,9 +99,7 @@ def test_alpha_0_is_a_plain_cross_entropy_loop_bit_for_bit() -> None:
             functional.cross_entropy(plain(batch.inputs), batch.labels).backward()
             optimizer.step()
             schedule.step()
-    assert all(
-        torch.equal(a, b) for a, b in zip(_weights(learner), plain.state_dict().values(), strict=True)
-    )
+    assert all(torch.equal(a, b) for a, b in zip(_weights(learner), plain.state_dict().values(), strict=True))
 
 
 def test_alpha_1_gives_the_same_weights_when_the_labels_are_others() -> None:
@@ -130,7 +130,7 @@ def test_a_pause_and_a_fresh_start_from_the_state_change_nothing(pause_at: int) 
     for reached in _fit([cut], pause_at=pause_at):
         if not reached.epoch_done:
             break
-    state = {name: value for name, value in cut.state().items()}
+    state = cut.state()
     resumed = _learner(alpha=0.7, seed=0)
     resumed.load_state(state)
     list(_fit([resumed], start=reached.position))

@@ -1,0 +1,38 @@
+"""What is left of a plan while it is carried out, and which part of it can begin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from kdrun.runs.spec import RunSpec
+from kdrun.runs.store import Store
+
+
+class Agenda:
+    """The runs of a plan, parents first, until each is finished or could not be.
+
+    failures: a line for each run that could not be finished.
+    """
+
+    def __init__(self, specs: Sequence[RunSpec], store: Store) -> None:
+        self.failures: dict[RunSpec, str] = {}
+        self._left = list(specs)
+        self._store = store
+
+    def left(self) -> list[RunSpec]:
+        """The runs that are neither finished, by whichever process, nor failed."""
+        for spec in self._left:
+            if any(parent in self.failures for parent in spec.parents):
+                self.failures[spec] = f"{spec.title}: not trained, because its teacher could not be"
+        self._left = [spec for spec in self._left if spec not in self.failures and not self._is_finished(spec)]
+        return self._left
+
+    def ready(self) -> list[RunSpec]:
+        """Those that are left and whose parents are finished."""
+        return [spec for spec in self.left() if all(map(self._is_finished, spec.parents))]
+
+    def failed(self, failures: Mapping[RunSpec, str]) -> None:
+        self.failures.update(failures)
+
+    def _is_finished(self, spec: RunSpec) -> bool:
+        return self._store.folder(spec).is_finished

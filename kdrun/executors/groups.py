@@ -1,0 +1,52 @@
+"""Which runs can train side by side: those that see the same batches and ask the same teacher."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+
+from kdrun.runs.spec import RunSpec
+
+
+def groups(specs: Iterable[RunSpec]) -> list[list[RunSpec]]:
+    """The runs in as few groups as their order allows, each run in the first one that it fits.
+
+    Initialisation, network, knowledge, alpha and the optimiser's numbers may differ within a group.
+    """
+    found: list[list[RunSpec]] = []
+    for spec in specs:
+        group = next((group for group in found if _fits(spec, group)), None)
+        if group is None:
+            found.append([spec])
+        else:
+            group.append(spec)
+    return found
+
+
+def cut(group: Sequence[RunSpec], *, most: int, room: int, size_of: Callable[[RunSpec], int]) -> list[list[RunSpec]]:
+    """A group in pieces of at most `most` runs whose sizes add up to at most `room`; a run too large stands alone."""
+    pieces: list[list[RunSpec]] = []
+    left = 0
+    for spec in group:
+        size = size_of(spec)
+        if not pieces or len(pieces[-1]) == most or size > left:
+            pieces.append([])
+            left = room
+        pieces[-1].append(spec)
+        left -= size
+    return pieces
+
+
+def _fits(spec: RunSpec, group: Sequence[RunSpec]) -> bool:
+    teachers = {_teacher(one) for one in (spec, *group) if one.parents}
+    return len(teachers) <= 1 and _stream(spec) == _stream(group[0])
+
+
+def _teacher(spec: RunSpec) -> str:
+    return json.dumps([[parent.fingerprint for parent in spec.parents], spec.targets], sort_keys=True)
+
+
+def _stream(spec: RunSpec) -> str:
+    """All that decides which batches a run sees, and in which precision a teacher would look at them."""
+    recipe = {key: spec.recipe[key] for key in ("epochs", "batch_size", "augment")}
+    return json.dumps([spec.dataset, spec.train_size, spec.data_seed, recipe, spec.precision], sort_keys=True)

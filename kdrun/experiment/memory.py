@@ -1,0 +1,109 @@
+"""How much memory a training step holds, estimated from shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kdrun.experiment.build import make
+from kdrun.models import TappedNetwork
+from kdrun.modes import Mode
+from kdrun.signals import Batch, Signals
+
+STAND_IN = 1024  # weights of the vector on which an optimiser shows how much it remembers
+
+
+@dataclass(frozen=True)
+class StepMemory:
+    """Bytes that a training step holds at once.
+
+    weights: the student, what its terms train, and what they remember. gradients: one for each weight.
+    optimizer: what it remembers, measured on a small vector and scaled.
+    activations: what the backward pass needs of the forward pass, the batch included; half of it under bf16.
+    teacher: its weights, and the input and output of its largest layer.
+    Workspaces of the device's library, fragmentation and values that live for a moment only are left out.
+    """
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    teacher: int
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.gradients + self.optimizer + self.activations + self.teacher
+
+
+def step_memory(
+    mode: Mode, teachers: Iterable[nn.Module], batch: Batch, optimizer: Mapping[str, Any], precision: str
+) -> StepMemory:
+    """Follows a step on the meta device.
+
+    mode, teachers, batch: all on the meta device. optimizer: as in a recipe. precision: fp32 or bf16.
+    Raises UserError for an optimiser that cannot be made, and RuntimeError where a term needs data.
+    """
+    share = 0.5 if precision == "bf16" else 1.0
+    trained = [one for one in mode.trained.parameters() if one.requires_grad]
+    said, layer = None, 0
+    for teacher in teachers:
+        said, layer = _teacher_pass(teacher, mode, batch)
+    needed = _activations(mode, said, batch)
+    return StepMemory(
+        weights=_bytes(chain(mode.trained.parameters(), mode.trained.buffers())),
+        gradients=_bytes(trained),
+        optimizer=round(_remembered(optimizer) * _bytes(trained)),
+        activations=round(share * needed),
+        teacher=sum(_bytes(chain(one.parameters(), one.buffers())) for one in teachers) + round(share * layer),
+    )
+
+
+def _teacher_pass(teacher: nn.Module, mode: Mode, batch: Batch) -> tuple[Signals | None, int]:
+    """What the teacher says, None where it is not asked, and the bytes of its largest layer's input and output."""
+    if mode.teacher_layers is None:
+        return None, 0
+    sizes: list[int] = []
+    leaves = [module for module in teacher.modules() if not list(module.children())]
+    hooks = [
+        module.register_forward_hook(lambda _m, args, out: sizes.append(_bytes([*args, out]))) for module in leaves
+    ]
+    with torch.no_grad():
+        said = TappedNetwork(teacher.eval(), mode.teacher_layers)(batch.inputs)
+    for hook in hooks:
+        hook.remove()
+    return said, max(sizes, default=0)
+
+
+def _activations(mode: Mode, said: Signals | None, batch: Batch) -> int:
+    """Bytes of what autograd keeps between the forward and the backward pass, each storage once."""
+    kept: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[id(storage)] = storage  # held, so that its id stays its own
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        losses = mode.losses(batch, said)
+    own = {id(one.untyped_storage()) for one in (*mode.trained.parameters(), *mode.trained.buffers())}
+    del losses
+    return sum(storage.nbytes() for key, storage in kept.items() if key not in own)
+
+
+def _remembered(optimizer: Mapping[str, Any]) -> float:
+    """Bytes of an optimiser's state after a step, for each byte of the weights."""
+    weights = torch.zeros(STAND_IN, requires_grad=True)
+    weights.grad = torch.ones_like(weights)
+    made = make(optimizer, [weights])
+    made.step()
+    state = [one for one in made.state[weights].values() if isinstance(one, Tensor) and one.numel() > 1]
+    return _bytes(state) / _bytes([weights])
+
+
+def _bytes(values: Iterable[object]) -> int:
+    return sum(value.nbytes for value in values if isinstance(value, Tensor))

@@ -1,0 +1,93 @@
+"""The networks of a run: the one that is trained, its knowledge terms, and the one that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from kdrun.experiment.build import make, network_of, shapes_of, terms_of
+from kdrun.experiment.lab import Data
+from kdrun.modes import Mode
+from kdrun.modes.loss import Term
+from kdrun.modes.offline import Offline
+from kdrun.runs.spec import RunSpec
+from kdrun.seeding import mix
+from kdrun.signals import Pair, Signals
+from kdrun.training.precision import seed_device
+
+# Purposes of a run's seed, apart so that a term with adapters leaves the student's initial weights as they are.
+_NETWORK, _TERMS = 1, 2
+
+
+class Parts(NamedTuple):
+    """What a run is made of.
+
+    network: the one that is trained. pair: its shapes and its teacher's.
+    terms: knowledge by name, with its adapters.
+    kept: the network that is evaluated and kept; not `network` itself where a term brings another head.
+    """
+
+    network: nn.Module
+    pair: Pair
+    terms: dict[str, Term]
+    kept: nn.Module
+
+
+def parts_of(spec: RunSpec, data: Data, device: torch.device, kept: Callable[[RunSpec], nn.Module]) -> Parts:
+    """A run's networks and terms, freshly initialised.
+
+    A term that changes the student itself (SimKD takes the teacher's classifier) has a method
+    `export(student, teacher)`; what it returns is the network that is evaluated and kept.
+
+    device: the one whose generator is seeded. kept: gives the kept network of a parent.
+    Raises UserError for what does not fit together.
+    """
+    seed_device(device, mix(spec.seed, _NETWORK))
+    network = network_of(spec.model, data.image_shape, data.num_classes)
+    pair = _pair(spec, data)
+    seed_device(device, mix(spec.seed, _TERMS))
+    terms = terms_of(spec.terms, pair)
+    exported = network
+    for term in terms.values():
+        if hasattr(term.knowledge, "export"):
+            (parent,) = spec.parents
+            exported = term.knowledge.export(exported, kept(parent))
+    return Parts(network, pair, terms, exported)
+
+
+def shapes_only(spec: RunSpec, data: Data) -> Parts:
+    """As `parts_of`, on the meta device: no memory, no arithmetic."""
+    with torch.device("meta"):
+        return parts_of(spec, data, torch.device("cpu"), lambda parent: shapes_only(parent, data).kept)
+
+
+def _pair(spec: RunSpec, data: Data) -> Pair:
+    """The shapes of a run's two networks; without a teacher the student stands on both sides."""
+    with torch.device("meta"):
+        student = _signals(spec, network_of(spec.model, data.image_shape, data.num_classes), data)
+    teacher = student
+    for parent in spec.parents:
+        teacher = _signals(parent, shapes_only(parent, data).kept, data)
+    return Pair(student, teacher, data.num_classes, data.training_part(spec).ids.cpu().sort().values)
+
+
+def _signals(spec: RunSpec, network: nn.Module, data: Data) -> Signals:
+    return shapes_of(network, f"{spec.kind} {spec.model['name']}", data.image_shape, data.num_classes)
+
+
+def mode_from(spec: RunSpec, parts: Parts) -> Mode:
+    """Who teaches whom, with a run's networks."""
+    if spec.mode is None:
+        return Offline(parts.network, parts.terms, exported=parts.kept, alpha=spec.alpha, needs_teacher=False)
+    mode: Mode = make(
+        {key: value for key, value in spec.mode.items() if key != "name"},
+        parts.network,
+        parts.terms,
+        exported=parts.kept,
+        alpha=spec.alpha,
+        needs_teacher=bool(spec.parents),
+    )
+    return mode
