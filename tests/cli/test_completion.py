@@ -1,0 +1,57 @@
+"""What the Tab key offers, and what `kdrun options` lists."""
+
+from __future__ import annotations
+
+import pytest
+from calling import SUPPORT, Kdrun
+from click.shell_completion import ShellComplete
+
+from kdrun.cli import cli
+
+EXECUTOR_KEYS = ("name", "max_group", "memory_share", "state_every_s")
+
+
+def _offered(*words: str) -> list[str]:
+    completer = ShellComplete(cli, {}, "kdrun", "_KDRUN_COMPLETE")
+    return [item.value for item in completer.get_completions(list(words[:-1]), words[-1])]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("dis",), ["distill"]),
+        (("distill", "execut"), ["executor=", *(f"executor.{key}=" for key in EXECUTOR_KEYS)]),
+        (("distill", "student=resnet5"), ["student=resnet50_cifar", "student=resnet56"]),
+        (("distill", "tau=4", "knowledge=response/d"), ["knowledge=response/dist", "knowledge=response/dkd"]),
+        (("distill", "train.student.optimizer.l"), ["train.student.optimizer.lr="]),
+        (("sweep", "knowledge.kd.t"), ["knowledge.kd.tau="]),
+        # bash splits words at =
+        (("distill", "student", "=", "vgg1"), ["vgg11", "vgg13", "vgg16", "vgg19"]),
+        (("distill", "--config-dir", str(SUPPORT / "conf"), "dataset=b"), ["dataset=blobs"]),
+        (("options", "kn"), ["knowledge"]),
+        (("distill", "--dry"), ["--dry-run"]),
+        (("distill", "nothing=x"), []),
+    ],
+)
+def test_tab_offers_commands_groups_options_and_keys(words: tuple[str, ...], offered: list[str]) -> None:
+    assert _offered(*words) == offered
+
+
+def test_options_lists_groups_and_what_is_in_them(kdrun: Kdrun) -> None:
+    assert "dataset" in kdrun("options").out
+    listed = kdrun("options", "dataset").out.splitlines()
+    assert any(line.startswith("mnist5k") and "no download" in line for line in listed)
+
+
+@pytest.mark.parametrize("command", sorted(cli.commands))
+def test_every_command_has_help_with_examples(kdrun: Kdrun, command: str) -> None:
+    shown = kdrun(command, "--help")
+    assert shown.code == 0
+    assert shown.out.count(f"kdrun {command}") >= 3  # the usage line and two examples
+
+
+def test_every_option_of_every_command_has_help() -> None:
+    for command in cli.commands.values():
+        for parameter in command.params:
+            if parameter.param_type_name == "option":
+                assert parameter.help, f"{command.name} {parameter.name}"  # type: ignore[attr-defined]
