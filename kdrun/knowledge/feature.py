@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kdrun.knowledge.adapters import regressor
 from kdrun.knowledge.layers import feature
-from kdrun.knowledge.maps import paired_maps, same_size
+from kdrun.knowledge.maps import over_pairs, paired_maps, same_size
 from kdrun.knowledge.precision import in_float32
 from kdrun.signals import Batch, Pair, Signals
 
@@ -116,8 +115,7 @@ class Attention(nn.Module):
         self.student_layers, self.teacher_layers = paired_maps(pair, student_layers, teacher_layers)
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> Tensor:
-        layers = zip(self.student_layers, self.teacher_layers, strict=True)
-        return torch.stack([attention_loss(student.features[s], teacher.features[t]) for s, t in layers]).sum()
+        return over_pairs(attention_loss, student, teacher, (self.student_layers, self.teacher_layers))
 
 
 class NST(nn.Module):
@@ -135,5 +133,4 @@ class NST(nn.Module):
         self.student_layers, self.teacher_layers = paired_maps(pair, student_layers, teacher_layers)
 
     def forward(self, student: Signals, teacher: Signals, batch: Batch) -> Tensor:
-        layers = zip(self.student_layers, self.teacher_layers, strict=True)
-        return torch.stack([nst_loss(student.features[s], teacher.features[t]) for s, t in layers]).sum()
+        return over_pairs(nst_loss, student, teacher, (self.student_layers, self.teacher_layers))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -65,6 +66,14 @@ def paired_maps(
         map_of(pair.student, "student", student)
         map_of(pair.teacher, "teacher", teacher)
     return students, teachers
+
+
+def over_pairs(
+    loss: Callable[[Tensor, Tensor], Tensor], student: Signals, teacher: Signals, layers: tuple[Names, Names]
+) -> Tensor:
+    """The sum of a loss of two maps over pairs of layers, a scalar ()."""
+    pairs = zip(*layers, strict=True)
+    return torch.stack([loss(student.features[own], teacher.features[taught]) for own, taught in pairs]).sum()
 
 
 def map_of(signals: Signals, role: str, layer: str) -> Tensor:
