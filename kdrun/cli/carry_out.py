@@ -31,6 +31,7 @@ def compare(
     *,
     overrides: Sequence[str],
     experiment: str | None,
+    config_dir: Sequence[Path],
     dry_run: bool,
     retrain_damaged: bool,
     quiet: bool,
@@ -43,7 +44,7 @@ def compare(
         print_plan(points, plan, store, result_console())
         return
     failures = _carry_out(plan, config, store, retrain_damaged=retrain_damaged, quiet=quiet)
-    folder = write_record(plan, store, command, command_line(command, experiment, overrides))
+    folder = write_record(plan, store, command, command_line(command, experiment, config_dir, overrides))
     store.write_results()
     if any(use.role == "student" and store.folder(use.spec).is_finished for use in plan.uses):
         from kdrun.cli.reporting import show

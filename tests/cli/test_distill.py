@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,12 @@ def test_distill_trains_compares_and_names_the_folder_last(kdrun: Kdrun, tmp_pat
     assert student["gain_mean"] == pytest.approx(gain)
     for name in ("report.md", "gain.png", "runs.csv", "report.json"):
         assert (folder / name).stat().st_size > 100
+
+
+def test_the_report_says_the_command_as_it_was_typed(kdrun: Kdrun, tmp_path: Path) -> None:
+    kdrun("distill", *TOY, "seeds=[0]", "tau=2")
+    about = json.loads(_only(tmp_path.glob("outputs/reports/*/report.json")).read_text())
+    assert shlex.split(about["command"]) == ["kdrun", "distill", *TOY, "seeds=[0]", "tau=2"]
 
 
 def test_a_runs_folder_holds_a_row_an_epoch_and_where_it_was_made(kdrun: Kdrun, tmp_path: Path) -> None:
