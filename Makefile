@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test slow lint clean
+.PHONY: demo test slow check clean
 
 demo: $(VENV)/.installed
 	$(BIN)/kdrun distill tau=4 alpha=0.7 'seeds=[0,1,2,3,4]'
@@ -14,7 +14,7 @@ test: $(VENV)/.installed-dev
 slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow -n 2
 
-lint: $(VENV)/.installed-dev
+check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -41,9 +41,9 @@ def test_every_recipe_makes_its_optimiser_and_a_schedule_that_ends_in_time(optio
     assert recipe["epochs"] == 1 or rates[-1] < max(rates) / 2
 
 
-@pytest.mark.parametrize("option", groups()["control"])
+@pytest.mark.parametrize("option", groups()["controls"])
 def test_every_control_is_a_run_that_can_be_described(option: str) -> None:
-    control = _config(f"control={option}").control[option]
+    control = _config(f"controls={option}").controls[option]
     signals = Signals(torch.zeros(2, 5, device="meta"))
     assert set(control) == {"targets", "alpha", "knowledge"}
     assert terms_of(control["knowledge"], _pair(signals))

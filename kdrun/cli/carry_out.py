@@ -50,8 +50,7 @@ def compare(
         from kdrun.cli.reporting import show
 
         show(folder, result_console())
-    if failures:
-        raise RunFailed("; ".join(failures))
+    _raise_first(failures)
 
 
 def teach(points: Sequence[PointConfig], *, dry_run: bool, retrain_damaged: bool, quiet: bool, **_: Any) -> None:
@@ -63,8 +62,7 @@ def teach(points: Sequence[PointConfig], *, dry_run: bool, retrain_damaged: bool
         return
     failures = _carry_out(plan, config, store, retrain_damaged=retrain_damaged, quiet=quiet)
     store.write_results()
-    if failures:
-        raise RunFailed("; ".join(failures))
+    _raise_first(failures)
     folder = store.folder(plan.runs[0])
     result = folder.result()
     errors = round((1 - result["test_accuracy"]) * result["test_examples"])
@@ -97,6 +95,12 @@ def _carry_out(plan: Plan, config: Config, store: Store, *, retrain_damaged: boo
     return failures
 
 
+def _raise_first(failures: Sequence[str]) -> None:
+    """RunFailed with the first failure, where there is any; progress has shown each of them."""
+    if failures:
+        raise RunFailed(failures[0] + (f" ({len(failures) - 1} more failed)" if len(failures) > 1 else ""))
+
+
 def unfinished(plan: Plan, store: Store, *, retrain_damaged: bool) -> list[RunSpec]:
     """The runs of a plan that are not finished.
 
@@ -108,7 +112,7 @@ def unfinished(plan: Plan, store: Store, *, retrain_damaged: bool) -> list[RunSp
         folder = store.folder(spec)
         try:
             if folder.is_finished:
-                folder.check()
+                folder.check(thorough=retrain_damaged)
             else:
                 folder.load_state()
         except UserError:

@@ -122,6 +122,7 @@ def _memory_text(description: Description) -> str:
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int = 0) -> Table:
     """A plain table; the last `numbers` columns are set to the right."""
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -129,5 +130,5 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: in
         right = place >= len(columns) - numbers
         table.add_column(column, justify="right" if right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     return table

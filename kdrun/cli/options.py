@@ -41,5 +41,6 @@ def options(group: str | None, config_dir: tuple[Path, ...]) -> None:
     if group not in groups:
         raise UserError(f"no group {group!r}; the groups are {', '.join(groups)}")
     width = max(map(len, groups[group]))
-    for option in groups[group]:
-        click.echo(f"{option:{width}}  {files.first_comment(group, option, config_dir)}".rstrip())
+    comments = {option: files.first_comment(group, option, config_dir) for option in groups[group]}
+    for option, comment in comments.items():
+        click.echo(f"{option:{width}}  {comment}".rstrip())

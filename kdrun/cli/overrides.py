@@ -22,8 +22,9 @@ class Override(click.ParamType):  # type: ignore[type-arg]
         folders = [Path(folder) for folder in ctx.params.get("config_dir") or ()]
         typed = list(ctx.params.get("overrides") or ())
         try:
-            if "=" not in incomplete and typed and _is_open(typed[-1]):
-                return _options(_open_key(typed), "", incomplete, folders)  # bash splits words at =
+            opened = _open_key(typed, incomplete, folders)
+            if opened is not None:
+                return _options(opened, "", incomplete, folders)
             if "=" in incomplete:
                 key, _, begun = incomplete.partition("=")
                 return _options(key, f"{key}=", begun, folders)
@@ -32,12 +33,15 @@ class Override(click.ParamType):  # type: ignore[type-arg]
             return []
 
 
-def _is_open(word: str) -> bool:
-    return word == "=" or "=" not in word
-
-
-def _open_key(typed: list[str]) -> str:
-    return typed[-2] if typed[-1] == "=" and len(typed) > 1 else typed[-1]
+def _open_key(typed: list[str], begun: str, folders: list[Path]) -> str | None:
+    """The key whose value is being typed where bash has split the words at =, as in `tau = 4`; None at a new key."""
+    if typed[-1:] == ["="]:
+        return typed[-2] if len(typed) > 1 else None
+    is_value = typed[-2:-1] == ["="]
+    # Of `student =` click passes on the = as an empty word.
+    if typed and not begun and not is_value and typed[-1] in files.groups(folders):
+        return typed[-1]
+    return None
 
 
 def _options(group: str, prefix: str, begun: str, folders: list[Path]) -> list[CompletionItem]:
@@ -56,11 +60,22 @@ def _keys(begun: str, folders: list[Path]) -> list[CompletionItem]:
     return [CompletionItem(f"{key}=") for key in dict.fromkeys(known) if key.startswith(begun)]
 
 
+def _experiments(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    saved = sorted(path.stem for path in files.experiments_dir().glob("*.yaml"))
+    return [CompletionItem(name) for name in saved if name.startswith(incomplete)]
+
+
 def takes_overrides(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the arguments and options that every training command takes."""
     parameters = (
         click.argument("overrides", nargs=-1, type=Override(), metavar="[KEY=VALUE]..."),
-        click.option("-e", "--experiment", metavar="NAME", help="Begin with a saved command line of experiments/."),
+        click.option(
+            "-e",
+            "--experiment",
+            metavar="NAME",
+            shell_complete=_experiments,
+            help="Begin with a saved command line of experiments/.",
+        ),
         click.option(
             "--config-dir",
             multiple=True,

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
+from click.shell_completion import CompletionItem
 
 from kdrun.cli.console import outputs_option
 
 
+def _complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    made = (Path(ctx.params.get("outputs") or "outputs") / "reports").glob("*/report.json")
+    return [CompletionItem(name) for name in sorted(path.parent.name for path in made) if name.startswith(incomplete)]
+
+
 @click.command(short_help="Make tables and pictures again from the CSV files.")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=_complete)
 @outputs_option
 def report(name: str | None, outputs: str) -> None:
     """Make a report again from its CSV files and print it; without a NAME, the latest one.

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 def find(outputs: str, name: str | None) -> Path:
     """The folder of a report, or of the latest one. Raises UserError where there is none."""
+    if name is not None and name.startswith("outputs="):
+        raise UserError(f"{name}: `kdrun report` takes the folder as --outputs {name.removeprefix('outputs=')}")
     root = Path(outputs) / "reports"
     made = sorted(root.glob("*/report.json"), key=lambda path: path.stat().st_mtime)
     names = [path.parent.name for path in made]

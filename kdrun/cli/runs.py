@@ -18,6 +18,7 @@ def runs(outputs: str) -> None:
     kdrun runs
     kdrun runs --outputs elsewhere
     """
+    from rich.markup import escape
     from rich.table import Table
 
     from kdrun.cli.console import result_console
@@ -29,7 +30,7 @@ def runs(outputs: str) -> None:
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     listed = summaries(Store(Path(outputs)))
     for summary in listed:
-        table.add_row(*summary)
+        table.add_row(*map(escape, summary))
     console = result_console()
     if listed:
         console.print(table)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 from yaml import YAMLError
 
-from kdrun.config import explain, files, schema
+from kdrun.config import checks, explain, files, schema
 from kdrun.config.grid import Point, Setting
 from kdrun.errors import UserError
 
@@ -38,12 +39,12 @@ class Composer:
         node = self._base(tuple(setting.text for setting in point if setting.is_choice))
         for setting in point:
             if not setting.is_choice:
-                _apply(node, setting)
+                _apply(node, setting, self.groups)
         try:
             config: schema.Config = OmegaConf.to_object(node)  # type: ignore[assignment]
         except OmegaConfBaseException as error:
             raise UserError(_first_line(error)) from error
-        schema.check(config)
+        checks.check(config)
         return config
 
     def keys(self, point: Point = ()) -> list[str]:
@@ -57,28 +58,35 @@ class Composer:
 
     def _compose(self, choices: tuple[str, ...]) -> DictConfig:
         _store_schema(self.groups["teacher"])
-        searchpath = ",".join(f"'file://{path}'" for path in self.config_dirs)
+        searchpath = ",".join(_quoted(f"file://{path}/") for path in self.config_dirs)
         try:
             with initialize_config_dir(version_base="1.3", config_dir=str(files.conf_dir())):
                 return compose("config", overrides=[*choices, f"hydra.searchpath=[{searchpath}]"])
-        except (HydraException, OmegaConfBaseException, YAMLError) as error:
+        except (HydraException, OmegaConfBaseException, YAMLError, OSError, ValueError) as error:
+            files.check_readable(self.config_dirs)
             raise UserError(
                 f"cannot compose {' '.join(choices) or 'the configuration'}: {_first_line(error)}"
             ) from error
 
 
-def _apply(node: DictConfig, setting: Setting) -> None:
+def _quoted(text: str) -> str:
+    """A text, not ending in a backslash, as Hydra's grammar reads it back."""
+    return "'" + re.sub(r"(\\*)'", r"\1\1\\'", text) + "'"
+
+
+def _apply(node: DictConfig, setting: Setting, groups: Collection[str]) -> None:
     key, value = setting.key, setting.value
+    explain.finite(key, value)
     try:
         before = OmegaConf.select(node, key)
         OmegaConf.update(node, key, value, merge=True)
     except (ConfigAttributeError, ConfigKeyError) as error:
-        raise explain.unknown_key(key, _leaves(node)) from error
+        raise explain.unknown_key(key, groups, _leaves(node)) from error
     except ValidationError as error:
         raise explain.wrong_type(key, value, str(error)) from error
     except OmegaConfBaseException as error:
         raise UserError(f"{setting.text}: {_first_line(error)}") from error
-    explain.like_before(key, _plain(before), value)
+    explain.like_before(key, _plain(before), value, is_typed=schema.is_typed(key))
 
 
 def _plain(value: Any) -> Any:

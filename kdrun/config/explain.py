@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -15,10 +16,29 @@ _KINDS = {
     "String": "a text",
 }
 
+_OTHER_NAMES = {
+    "temperature": "tau",
+    "model": "student",
+    "lr": "train.student.optimizer.lr",
+    "learning_rate": "train.student.optimizer.lr",
+    "epochs": "train.student.epochs",
+    "batch_size": "train.student.batch_size",
+}
 
-def unknown_key(key: str, known: Iterable[str]) -> UserError:
-    """The error for a key that no configuration has."""
-    return UserError(f"unknown key {key!r}{_suggest(key, list(known)) or '; `kdrun options` lists the groups'}")
+_MAY_BE_A_SHARE = ("test_size", "validation_size")  # a whole number of examples, or a fraction of them
+_MAY_BE_NULL = ("test_size", "max_norm")  # a number, or null for none
+
+
+def unknown_key(key: str, groups: Iterable[str], known: Iterable[str]) -> UserError:
+    """The error for a key that no configuration has. groups: names of groups; known: every key."""
+    keys = list(known)
+    if key in _OTHER_NAMES:
+        hint = f"; did you mean {_OTHER_NAMES[key]}?"
+    elif "." in key:
+        hint = _suggest(key, keys)
+    else:
+        hint = _suggest(key, [*groups, *(one for one in keys if "." not in one)]) or _suggest(key, keys)
+    return UserError(f"unknown key {key!r}{hint or '; `kdrun options` lists the groups'}")
 
 
 def unknown_option(group: str, value: str, options: Sequence[str]) -> UserError:
@@ -30,21 +50,42 @@ def unknown_option(group: str, value: str, options: Sequence[str]) -> UserError:
 
 def wrong_type(key: str, value: Any, message: str) -> UserError:
     """The error for a value of another type than the schema's, from OmegaConf's own message."""
+    if value is None:
+        return UserError(f"{key} must have a value, got null")
     if "List" in message or "list" in message:
         return UserError(f"{key} must be a list, such as {key}=[0,1,2], got {shown(value)}")
     kind = next((text for name, text in _KINDS.items() if f"converted to {name}" in message), None)
     return UserError(f"{key} must be {kind or 'a group of keys, not one value'}, got {shown(value)}")
 
 
-def like_before(key: str, before: Any, after: Any) -> None:
-    """Refuses a text or a truth value where the file has a number, and the other way round (UserError)."""
-    if before is None or after is None or (isinstance(after, str) and after.startswith("${")):
+def finite(key: str, value: Any) -> None:
+    """Refuses nan and inf, also within a list or a group of keys (UserError)."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{key} must be finite, got {value}")
+    for part in value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ():
+        finite(key, part)
+
+
+def like_before(key: str, before: Any, after: Any, *, is_typed: bool) -> None:
+    """Refuses a value of another kind than the file has (UserError): a text for a number, 1.5 for 1, null for a text.
+
+    is_typed: the schema has already seen to null and fractions.
+    """
+    name = key.rpartition(".")[2]
+    if before is None or (isinstance(after, str) and after.startswith("${")):
         return
-    for kind, name in ((bool, "true or false"), ((int, float), "a number"), (str, "a text")):
+    if after is None:
+        if not is_typed and name not in _MAY_BE_NULL:
+            raise UserError(f"{key} must have a value, got null")
+        return
+    is_whole = isinstance(before, int) and not isinstance(before, bool)
+    if is_whole and isinstance(after, float) and not is_typed and name not in _MAY_BE_A_SHARE:
+        raise UserError(f"{key} must be a whole number, got {shown(after)}")
+    for kind, kind_name in ((bool, "true or false"), ((int, float), "a number"), (str, "a text")):
         if isinstance(before, kind):
             fits = isinstance(after, kind) and (kind is bool or not isinstance(after, bool))
             if not fits:
-                raise UserError(f"{key} must be {name}, got {shown(after)}")
+                raise UserError(f"{key} must be {kind_name}, got {shown(after)}")
             return
     if isinstance(after, str | int | float):
         raise UserError(f"{key} must be a list or a group of keys, got {shown(after)}")
@@ -52,7 +93,7 @@ def like_before(key: str, before: Any, after: Any) -> None:
 
 def shown(value: Any) -> str:
     """A value as a message shows it: on one line, cut after 60 characters."""
-    text = repr(value) if isinstance(value, str) else str(value)
+    text = "null" if value is None else repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -27,17 +27,35 @@ def groups(config_dirs: Iterable[Path] = ()) -> dict[str, list[str]]:
     """Options by group: {'dataset': ['mnist5k', ...], ..., 'knowledge': ['response/kd', ...]}, sorted.
 
     config_dirs: users' own folders; their files count as options of the group they lie in.
+    Raises UserError for a folder that is not there, and for two files that would be the same option.
     """
-    found: dict[str, set[str]] = {}
+    found: dict[str, dict[str, Path]] = {}
     for root in (conf_dir(), *config_dirs):
         if not root.is_dir():
             raise UserError(f"no config folder {root}; name a folder that exists with --config-dir")
         for path in root.glob("*/**/*.yaml"):
             group, _, option = path.relative_to(root).with_suffix("").as_posix().partition("/")
-            found.setdefault(group, set()).add(option)
-    models = found.pop("model", set())
-    found.update({role: set(models) for role in ROLES})
+            first = found.setdefault(group, {}).setdefault(option, path)
+            if first.resolve() != path.resolve():
+                raise UserError(f"{path} has the name of {first}; give your file another name")
+    models = found.pop("model", {})
+    found.update(dict.fromkeys(ROLES, models))
     return {group: sorted(found[group]) for group in sorted(found)}
+
+
+def check_readable(config_dirs: Iterable[Path]) -> None:
+    """Raises UserError with the name of a users' file that is no YAML file of keys and values."""
+    import yaml
+
+    for path in (path for root in config_dirs for path in sorted(root.glob("*/**/*.yaml"))):
+        try:
+            content = yaml.safe_load(_text(path))
+        except (ValueError, yaml.YAMLError) as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f"line {mark.line + 1}: " if mark else ""
+            raise UserError(f"cannot read {path}: {line}{getattr(error, 'problem', error)}") from error
+        if not isinstance(content, dict):
+            raise UserError(f"cannot read {path}: it must hold keys and values, such as `name: mine`")
 
 
 def first_comment(group: str, option: str, config_dirs: Iterable[Path] = ()) -> str:
@@ -46,7 +64,14 @@ def first_comment(group: str, option: str, config_dirs: Iterable[Path] = ()) -> 
     for root in (*config_dirs, conf_dir()):
         path = root / folder / f"{option}.yaml"
         if path.is_file():
-            lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+            lines = (line.strip() for line in _text(path).splitlines())
             comments = (line.lstrip("# ") for line in lines if line.startswith("#"))
             return next((comment for comment in comments if not comment.startswith("@")), "")
     return ""
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path}: {error}") from error

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from itertools import product
+from math import ceil, isfinite, prod
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override
+from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, Override
 from hydra.errors import HydraException, OverrideParseException
 
 from kdrun.config.explain import unknown_option
@@ -29,16 +30,25 @@ class Setting:
 
 Point = tuple[Setting, ...]
 
+MOST_POINTS = 10_000
+
+# What is the same for a whole command: it cannot change a result.
+_OF_THE_COMMAND = ("outputs", "data_root", "device", "executor", "sweep")
+
 
 def expand(overrides: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[Point]:
     """The points of a grid: one for each combination of the values that the overrides name, in the order typed.
 
     overrides: `key=value`, `key=v1,v2`, `key=range(1,9)`, `key=choice(a,b)`, `group=glob(*)`.
     groups: options by group, see `kdrun.config.files.groups`.
-    Raises UserError for what cannot be parsed, `+key`, `~key`, `hydra.*`, a package, a repeated key, an unknown option.
+    Raises UserError for what cannot be parsed, `+key`, `~key`, `hydra.*`, a package, a repeated key or value, an
+    unknown option, several values of a key that is not part of a run, and a grid of too many points.
     """
-    alternatives = [_settings(override, groups) for override in _parse(overrides)]
-    return list(product(*alternatives))
+    parsed = _parse(overrides)
+    points = prod(_how_many(override, groups) for override in parsed)
+    if points > MOST_POINTS:
+        raise UserError(f"the grid has {points:,} points, at most {MOST_POINTS:,} are taken; name fewer values")
+    return list(product(*(_settings(override, groups) for override in parsed)))
 
 
 def one_point(overrides: Sequence[str], groups: Mapping[str, Sequence[str]], command: str) -> Point:
@@ -85,6 +95,28 @@ def _parse_one(parser: OverridesParser, text: str) -> Override:
     return override
 
 
+def _how_many(override: Override, groups: Mapping[str, Sequence[str]]) -> int:
+    """The number of values of an override, without making them."""
+    if not override.is_sweep_override():
+        return 1
+    key = override.key_or_group
+    values: Any = override.value()
+    if key.partition(".")[0] in _OF_THE_COMMAND:
+        raise UserError(f"{override.input_line}: {key} is not part of a run and cannot be swept; give it one value")
+    if isinstance(values, Glob):
+        return len(_glob(key, values, groups))
+    if isinstance(values, ChoiceSweep):
+        return len(values.list)
+    if isinstance(values, IntervalSweep):
+        raise UserError(f"{override.input_line}: name the values, such as {key}=1,2,4 or {key}=range(1,9)")
+    start, stop, step = (float(end or 0) for end in (values.start, values.stop, values.step))
+    if not (all(map(isfinite, (start, stop, step))) and step and (stop - start) / step > 0):
+        raise UserError(
+            f"{override.input_line} names no values; write it such as {key}=range(1,9), which stops before 9"
+        )
+    return ceil((stop - start) / step)
+
+
 def _settings(override: Override, groups: Mapping[str, Sequence[str]]) -> list[Setting]:
     key = override.key_or_group
     is_choice = key in groups
@@ -96,11 +128,13 @@ def _settings(override: Override, groups: Mapping[str, Sequence[str]]) -> list[S
         texts = list(override.sweep_string_iterator())
     swept = override.is_sweep_override()
     parser = OverridesParser.create()
-    settings = []
+    settings: list[Setting] = []
     for text in texts:
         value = parser.parse_override(f"{key}={text}").value()
         if is_choice:
             _check_options(key, value, groups[key])
+        if any(value == earlier.value for earlier in settings):
+            raise UserError(f"{override.input_line} names {text} more than once; name each value once")
         settings.append(Setting(key, value, f"{key}={text}", is_choice, swept))
     return settings
 

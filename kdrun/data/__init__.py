@@ -35,7 +35,7 @@ class Source(Protocol):
     """
 
     def identity(self, data_root: Path) -> Mapping[str, str | int]:
-        """What, beside the configuration, identifies the content (a digest of a user's folder), undecoded."""
+        """What, beside the configuration, identifies the content: a digest of the files, which are not decoded."""
         ...
 
     def load(self, data_root: Path) -> RawData:

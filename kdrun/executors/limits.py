@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kdrun.errors import UserError
 from kdrun.executors.groups import cut, groups
 from kdrun.executors.memory import available_bytes, training_bytes
 from kdrun.experiment.lab import Lab
@@ -19,17 +18,10 @@ class Limits:
     max_group: the most runs, at least 1.
     memory_share: in (0, 1], the part of the memory that is available which their weights, gradients and optimiser
         states may take; a single run may take more.
-    Raises UserError for a number out of range.
     """
 
     max_group: int
     memory_share: float
-
-    def __post_init__(self) -> None:
-        if self.max_group < 1:
-            raise UserError(f"executor.max_group must be at least 1, got {self.max_group}")
-        if not 0 < self.memory_share <= 1:
-            raise UserError(f"executor.memory_share must be above 0 and at most 1, got {self.memory_share:g}")
 
     def groups(self, specs: Sequence[RunSpec], lab: Lab) -> list[list[RunSpec]]:
         """The runs in groups that can train side by side, and that fit."""

@@ -37,9 +37,6 @@ class Processes:
     def __init__(
         self, *, workers: int, threads: int | None, max_group: int, memory_share: float, state_every_s: float
     ) -> None:
-        for name, value in (("workers", workers), ("threads", threads)):
-            if value is not None and value < 1:
-                raise UserError(f"executor.{name} must be at least 1, got {value}")
         self._workers, self._threads = workers, threads
         self._limits = replace(Limits(max_group, memory_share), memory_share=memory_share / workers)
         self._state_every_s = state_every_s

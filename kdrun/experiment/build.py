@@ -34,7 +34,7 @@ def make(config: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         if isinstance(cause, UserError):
             raise cause from None
         if cause is None or isinstance(cause, ImportError | TypeError | AttributeError | ValueError):
-            reason = str(cause or error).splitlines()[0]
+            reason = " ".join(str(cause or error).split())[:200]
             raise UserError(f"cannot make {config.get('_target_')}: {reason}") from error
         raise cause from error
 

@@ -15,6 +15,7 @@ from kdrun.data.batches import Batches, plain_batches
 from kdrun.data.normalise import Normalise, channel_statistics
 from kdrun.data.split import Part, Splits, first, split
 from kdrun.data.views import Crop
+from kdrun.errors import UserError
 from kdrun.experiment.build import source_of
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
@@ -94,6 +95,8 @@ class Lab:
             splits.class_names,
         )
         mean, std = dataset["mean"], dataset["std"]
-        measured = mean is None or std is None
-        normalise = channel_statistics(placed.train) if measured else Normalise(tuple(mean), tuple(std))
+        if (mean is None) != (std is None):
+            raise UserError("dataset.mean and dataset.std go together: give both, or null for both to compute them")
+        normalise = channel_statistics(placed.train) if mean is None else Normalise(tuple(mean), tuple(std))
+        normalise(placed.train.images[:1])  # refuses numbers that are not one for each channel
         return Data(placed, normalise)

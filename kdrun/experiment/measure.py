@@ -17,7 +17,7 @@ from torch import Tensor
 
 import kdrun
 from kdrun.data.split import Part
-from kdrun.experiment.lab import Data, Lab
+from kdrun.experiment.lab import EVALUATION_BATCH, Data, Lab
 from kdrun.experiment.running import Running, validation_of
 from kdrun.metrics.cost import flops, latency_ms, parameters
 from kdrun.metrics.quality import quality
@@ -31,6 +31,7 @@ def finish(run: Running, data: Data, lab: Lab) -> dict[str, Any]:
     logits = logits_of(network, data.evaluate_on(test), lab.device, "fp32")  # whatever it was trained in
     measured = quality(logits, test.labels)
     example = next(iter(data.evaluate_on(test))).inputs
+    batch_size = min(spec.recipe["batch_size"], len(test), EVALUATION_BATCH)
     result: dict[str, Any] = {
         **identity(spec),
         "epochs": spec.recipe["epochs"],
@@ -44,6 +45,8 @@ def finish(run: Running, data: Data, lab: Lab) -> dict[str, Any]:
         "parameters": parameters(network),
         "flops": flops(network, example),
         "latency_ms": round(latency_ms(network, example), 4),
+        "latency_batch_ms": round(latency_ms(network, example, batch_size=batch_size), 4),
+        "batch_size": batch_size,
         "train_seconds": round(run.seconds, 3),
         **environment(lab.device),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -54,7 +57,6 @@ def finish(run: Running, data: Data, lab: Lab) -> dict[str, Any]:
 
 def identity(spec: RunSpec) -> dict[str, Any]:
     """The columns that say which run a row is about."""
-    taus = {float(term["tau"]) for term in spec.terms.values() if "tau" in term}
     return {
         "run_id": spec.run_id,
         "kind": spec.kind,
@@ -64,7 +66,7 @@ def identity(spec: RunSpec) -> dict[str, Any]:
         "data_seed": spec.data_seed,
         "knowledge": "+".join(spec.terms) or None,
         "mode": spec.mode["name"] if spec.mode else None,
-        "tau": taus.pop() if len(taus) == 1 else None,
+        "tau": spec.tau,
         "alpha": spec.alpha if spec.terms else None,
         "teachers": "+".join(parent.run_id for parent in spec.parents) or None,
         "precision": spec.precision,

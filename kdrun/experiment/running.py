@@ -57,9 +57,10 @@ class Running:
     def fail(self, step: int) -> None:
         """Notes that the loss was not finite at a step of the epoch that has just ended."""
         epoch = self.position.epoch
+        kept = f"its last good state is in {self.folder.path}" if self.folder.is_started else "no state was saved yet"
         self.failure = (
-            f"{self.spec.title}: the loss is not finite at step {step + 1} of epoch {epoch}; stopped, its last "
-            f"good state is in {self.folder.path}; try a smaller learning rate"
+            f"{self.spec.title}: the loss is not finite at step {step + 1} of epoch {epoch}; stopped, {kept}; "
+            f"try a smaller learning rate"
         )
 
 

@@ -19,7 +19,7 @@ class PointLabels:
     student: str
     knowledge: str
     mode: str
-    tau: float
+    tau: float | None  # None where no term has one, or they differ
     alpha: float
     overrides: str
 

@@ -48,7 +48,7 @@ def _compared(point: int, config: Config, dataset: dict[str, Any]) -> Iterable[U
     yield from _taught(point, config, dataset)
     for seed in config.seeds:
         yield Use(point, "baseline", "", seed, baseline_spec(config, dataset, seed))
-    for name in config.control:
+    for name in config.controls:
         for seed in config.seeds:
             yield Use(point, "control", name, seed, control_spec(config, dataset, seed, name))
     for seed in config.seeds:
@@ -56,13 +56,14 @@ def _compared(point: int, config: Config, dataset: dict[str, Any]) -> Iterable[U
 
 
 def _labels(config: Config, overrides: str) -> PointLabels:
+    taus = {float(term["tau"]) for term in config.knowledge.values() if "tau" in term}
     return PointLabels(
         dataset=config.dataset.name,
         teacher=config.teacher["name"],
         student=config.student["name"],
         knowledge="+".join(config.knowledge),
         mode=config.mode["name"],
-        tau=config.tau,
+        tau=taus.pop() if len(taus) == 1 else None,
         alpha=config.alpha,
         overrides=overrides,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ _MEASURED = (
     "parameters",
     "flops",
     "latency_ms",
+    "latency_batch_ms",
+    "batch_size",
     "train_seconds",
     "device",
     "precision",
@@ -36,8 +39,7 @@ def report_name(command: str, plan: Plan) -> str:
     """A name that the same command gives again: command, networks, data set, digest of the runs."""
     first = plan.points[0]
     uses = "\n".join(f"{use.point} {use.role} {use.control} {use.spec.run_id}" for use in plan.uses)
-    digest = hashlib.sha256(uses.encode()).hexdigest()[:8]
-    return f"{command}-{first.teacher}-{first.student}-{first.dataset}-{digest}"
+    return f"{command}-{first.teacher}-{first.student}-{first.dataset}-{_digest(uses)}"
 
 
 def write_record(plan: Plan, store: Store, command: str, command_line: str) -> Path:
@@ -65,6 +67,10 @@ def write_record(plan: Plan, store: Store, command: str, command_line: str) -> P
     return folder
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
 def _row(use: Use, plan: Plan, result: Mapping[str, Any], teacher: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "point": use.point,
@@ -73,9 +79,11 @@ def _row(use: Use, plan: Plan, result: Mapping[str, Any], teacher: Mapping[str, 
         "seed": use.seed,
         "run_id": use.spec.run_id,
         **asdict(plan.points[use.point]),
+        **({"tau": use.spec.tau, "alpha": use.spec.alpha} if use.role == "control" else {}),
         "train_size": None if use.role == "teacher" else result.get("train_examples"),
         "teacher_train_size": teacher.get("train_examples"),
         **{column: result.get(column) for column in _MEASURED},
+        "validation_id": _digest(json.dumps(use.spec.dataset, sort_keys=True)),
         "status": "finished" if result else "missing",
     }
 

@@ -37,8 +37,10 @@ def baseline_spec(config: Config, dataset: Dataset, seed: int) -> RunSpec:
 
 
 def control_spec(config: Config, dataset: Dataset, seed: int, name: str) -> RunSpec:
-    """A student trained on a substitute for the teacher (conf/control)."""
-    control = config.control[name]
+    """A student trained on a substitute for the teacher (conf/controls); at alpha = 0 it is the baseline."""
+    control = config.controls[name]
+    if control["alpha"] == 0:
+        return baseline_spec(config, dataset, seed)
     return _student(
         config,
         dataset,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from pandas import DataFrame
 
@@ -31,10 +31,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Block:
-    """A table and the lines above it that say on what it was measured."""
+    """A table, the lines above it that say on what it was measured, and the notes below it."""
 
     title: tuple[str, ...]
     lines: tuple[Line, ...]
+    notes: tuple[str, ...]
 
 
 def blocks(comparison: DataFrame, quote: Quote) -> list[Block]:
@@ -45,24 +46,53 @@ def blocks(comparison: DataFrame, quote: Quote) -> list[Block]:
     """
     rows = wording.records(comparison)
     names = wording.labels([row for row in rows if row["role"] == "student"])
-    labelled = dict(zip((row["point"] for row in rows if row["role"] == "student"), names, strict=True))
+    points = [row["point"] for row in rows if row["role"] == "student"]
+    labelled = {point: quote(name) for point, name in zip(points, names, strict=True)}
     settings = dict.fromkeys(row["setting"] for row in rows)
     return [_block([row for row in rows if row["setting"] == number], labelled, quote) for number in settings]
 
 
-def _block(rows: Sequence[Row], labelled: dict[int, str], quote: Quote) -> Block:
+def _block(rows: Sequence[Row], labelled: Mapping[int, str], quote: Quote) -> Block:
     controls = [row for row in rows if row["role"] == "control"]
     students = [row for row in rows if row["role"] == "student"]
-    teachers = _teachers(students)
+    teachers, marks = _teachers(students), _marks(students)
+    lines = (
+        _baseline_line(_fullest([*students, *controls])),
+        *(_line(row, quote(name), marks) for row, name in zip(controls, wording.labels(controls), strict=True)),
+    )
+    if len(teachers) > 1:  # these runs have no teacher, and a number against one of several would not say which
+        lines = tuple(replace(line, gap="", agreement="") for line in lines)
     return Block(
         title=_title([*students, *controls], teachers, quote),
         lines=(
             *(_teacher_line(row, quote) for row in teachers),
-            _baseline_line(_fullest([*students, *controls])),
-            *(_line(row, quote(name)) for row, name in zip(controls, wording.labels(controls), strict=True)),
-            *(_line(row, quote(labelled[row["point"]])) for row in students),
+            *lines,
+            *(_line(row, labelled[row["point"]], marks) for row in students),
         ),
+        notes=(*_explained(marks, quote), *_alike(students, labelled)),
     )
+
+
+def _marks(students: Sequence[Row]) -> dict[str, str]:
+    """A mark such as `(1)` for each set of controls that may explain a gain, in the order of the rows."""
+    explained = dict.fromkeys(row["explained_by"] for row in students if row["explained_by"])
+    return {controls: f"({number})" for number, controls in enumerate(explained, 1)}
+
+
+def _explained(marks: Mapping[str, str], quote: Quote) -> list[str]:
+    return [
+        f"{mark} not shown to beat {wording.listed([quote(wording.spoken(name)) for name in controls.split('+')])}, "
+        "which alone may explain the gain"
+        for controls, mark in marks.items()
+    ]
+
+
+def _alike(students: Sequence[Row], labelled: Mapping[int, str]) -> list[str]:
+    return [
+        f"{labelled[row['point']]}: the same runs as {labelled[int(row['same_as'])]}"
+        for row in students
+        if not math.isnan(row["same_as"])
+    ]
 
 
 def _teachers(students: Sequence[Row]) -> list[Row]:
@@ -118,14 +148,14 @@ def _baseline_line(row: Row) -> Line:
     )
 
 
-def _line(row: Row, name: str) -> Line:
+def _line(row: Row, name: str, marks: Mapping[str, str]) -> Line:
     return Line(
         role=row["role"],
         name=name,
         selected=bool(row["selected"]),
         accuracy=wording.spread(row["student_accuracy_mean"], row["student_accuracy_std"]),
         gain=wording.gain(row),
-        verdict=row["verdict"],
+        verdict=f"{row['verdict']} {marks.get(row['explained_by'], '')}".rstrip(),
         gap=wording.percent(row["gap_recovered"], 0),
         agreement=wording.percent(row["agreement"], 1),
         nll=_decimal(row["student_nll_mean"]),

@@ -2,73 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from pandas import DataFrame, Series
 
 from kdrun.metrics.paired import Gain, holm, paired
+from kdrun.reports.costs import NAN, Row, batch_costs, costs
+from kdrun.reports.points import Control, Point, data_key, distinct_controls, first_alike, names, points, settings
 
-Row = dict[str, object]
-
-
-@dataclass(frozen=True)
-class Point:
-    """The runs that one point uses, by role; finished or not."""
-
-    number: int
-    teachers: DataFrame
-    baseline: DataFrame
-    student: DataFrame
-    controls: Mapping[str, DataFrame]
+OF_ONE_TEACHER = (
+    "teacher_accuracy",
+    "gap_recovered",
+    "agreement",
+    "baseline_agreement",
+    "teacher_train_size",
+    "teacher_parameters",
+    "compression",
+    "teacher_flops",
+    "teacher_latency_ms",
+    "speed_up",
+    "teacher_latency_batch_ms",
+    "speed_up_batch",
+)
 
 
 def comparison(runs: DataFrame) -> DataFrame:
     """One row for each student point, then one for each distinct set of control runs.
 
     Pairs are formed of the seeds that both sides have finished, and every mean of a row is over these seeds.
-    Accuracies, gains and agreement are fractions.
+    Accuracies, gains and agreement are fractions. A point that uses the student runs of an earlier one names
+    it in `same_as`, and is no further question in Holm's correction.
 
     runs: rows of `runs.csv` as `reading.read_runs` gives them.
     """
-    points = [_point(int(str(number)), rows) for number, rows in runs.groupby("point")]
-    names = [str(name) for name in runs.loc[runs["role"] == "control", "control"].unique()]
-    settings = _settings(points)
-    rows = [_student_row(point, names) | {"setting": settings[_baseline_key(point)]} for point in points]
-    for point, name, shared in _distinct_controls(points):
-        rows.append(_control_row(point, name, shared, names) | {"setting": settings[_baseline_key(point)]})
-    table = DataFrame(rows)
-    students = table["role"] == "student"
-    table.loc[students, "p_value_holm"] = holm(table.loc[students, "p_value"].tolist())
-    table["selected"] = _selected(table)
+    planned = points(runs)
+    controls = [str(name) for name in runs.loc[runs["role"] == "control", "control"].unique()]
+    setting = {point.number: number for point, number in zip(planned, settings(planned), strict=True)}
+    table = DataFrame(
+        [
+            *(_student_row(point, controls, setting[point.number]) for point in planned),
+            *(_control_row(used, controls, setting[used.point.number]) for used in distinct_controls(planned)),
+        ]
+    )
+    students, alike = table["role"] == "student", first_alike(planned)
+    table.loc[students, "same_as"] = table.loc[students, "point"].map(alike).astype(float)
+    asked = students & table["same_as"].isna()
+    table.loc[asked, "p_value_holm"] = holm(table.loc[asked, "p_value"].tolist())
+    adjusted = table.loc[asked].set_index("point")["p_value_holm"]
+    again = table["same_as"].notna()
+    table.loc[again, "p_value_holm"] = table.loc[again, "same_as"].map(adjusted)
+    table["selected"] = _selected(table[asked], planned).reindex(table.index, fill_value=False)
     return table
 
 
-def _point(number: int, rows: DataFrame) -> Point:
-    def of(role: str) -> DataFrame:
-        return rows[rows["role"] == role]
-
-    controls = {str(name): chosen for name, chosen in of("control").groupby("control", sort=False)}
-    return Point(number, of("teacher"), of("baseline"), of("student"), controls)
-
-
-def _student_row(point: Point, names: list[str]) -> Row:
-    against = {name: _gain(point.student, point.controls[name]) for name in names if name in point.controls}
-    row = _row(point, point.student, "student", _control_columns(names, against))
+def _student_row(point: Point, controls: Sequence[str], setting: int) -> Row:
+    against = {name: _gain(point.student, point.controls[name]) for name in controls if name in point.controls}
+    row = _row(point, point.student, "student", _control_columns(controls, against), setting)
     unbeaten = [name for name, gain in against.items() if gain.n > 1 and gain.verdict != "better"]
     return row | {"explained_by": "+".join(unbeaten) if row["verdict"] == "better" else ""}
 
 
-def _control_row(point: Point, name: str, shared: bool, names: list[str]) -> Row:
-    row = _row(point, point.controls[name], "control", _control_columns(names, {}))
-    row |= {"knowledge": name, "explained_by": ""}
-    return row | {"overrides": ""} if shared else row
+def _control_row(used: Control, controls: Sequence[str], setting: int) -> Row:
+    learners = used.point.controls[used.name]
+    row = _row(used.point, learners, "control", _control_columns(controls, {}), setting) | {"knowledge": used.name}
+    if used.shared:
+        row["overrides"] = ""
+    if used.several_teachers:
+        row |= {"teacher": ""} | dict.fromkeys(OF_ONE_TEACHER, NAN)
+    return row
 
 
-def _control_columns(names: list[str], gains: Mapping[str, Gain]) -> Row:
+def _control_columns(controls: Sequence[str], gains: Mapping[str, Gain]) -> Row:
     columns: Row = {}
-    for name in names:
+    for name in controls:
         gain = gains.get(name, paired([]))
         columns[f"gain_over_{name}_mean"] = gain.mean
         columns[f"gain_over_{name}_ci95_low"] = gain.ci95_low
@@ -76,7 +83,7 @@ def _control_columns(names: list[str], gains: Mapping[str, Gain]) -> Row:
     return columns
 
 
-def _row(point: Point, learners: DataFrame, role: str, against_controls: Row) -> Row:
+def _row(point: Point, learners: DataFrame, role: str, against_controls: Row, setting: int) -> Row:
     """The columns that students and controls share, in the order of the file."""
     planned, teachers = learners.iloc[0], _finished(point.teachers).drop_duplicates("run_id")
     ours, base = _pairs(learners, point.baseline)
@@ -85,7 +92,7 @@ def _row(point: Point, learners: DataFrame, role: str, against_controls: Row) ->
     gap = teacher_accuracy - base["test_accuracy"].mean()
     return {
         "dataset": planned["dataset"],
-        "teacher": _names(point.teachers["teacher"]) or planned["teacher"],
+        "teacher": names(point.teachers["teacher"]) or planned["teacher"],
         "student": planned["student"],
         "knowledge": planned["knowledge"],
         "mode": planned["mode"],
@@ -102,23 +109,29 @@ def _row(point: Point, learners: DataFrame, role: str, against_controls: Row) ->
         "gain_ci95_high": gain.ci95_high,
         "p_value": gain.p_value,
         "verdict": gain.verdict,
-        "gap_recovered": gain.mean / gap if gap > 0 else float("nan"),
+        "gap_recovered": gain.mean / gap if gap > 0 else NAN,
         "agreement": ours["agreement"].mean(),
         "role": role,
         "point": point.number,
         "overrides": planned["overrides"],
-        "p_value_holm": float("nan"),
+        "p_value_holm": NAN,
         **against_controls,
-        **_settings_and_costs(point, ours, base, teachers),
+        **_recipe_and_scores(point, ours, base),
+        **costs(ours, teachers),
+        "train_seconds_mean": ours["train_seconds"].mean(),
+        "test_examples": ours["test_examples"].max(),
+        "precision": names(ours["precision"]),
+        "device": names(ours["device"]),
         "baseline_agreement": base["agreement"].mean(),
         "n_seeds_planned": len(learners),
+        "explained_by": "",
+        "setting": setting,
+        "same_as": NAN,
+        **batch_costs(ours, teachers),
     }
 
 
-def _settings_and_costs(point: Point, ours: DataFrame, base: DataFrame, teachers: DataFrame) -> Row:
-    student_parameters, teacher_parameters = ours["parameters"].max(), teachers["parameters"].max()
-    student_latency, teacher_latency = ours["latency_ms"].median(), teachers["latency_ms"].median()
-    same_device = _names(ours["device"]) == _names(teachers["device"])
+def _recipe_and_scores(point: Point, ours: DataFrame, base: DataFrame) -> Row:
     return {
         "validation_accuracy_mean": ours["validation_accuracy"].mean(),
         "selected": False,
@@ -129,18 +142,6 @@ def _settings_and_costs(point: Point, ours: DataFrame, base: DataFrame, teachers
         "student_nll_mean": ours["test_nll"].mean(),
         "baseline_ece_mean": base["test_ece"].mean(),
         "student_ece_mean": ours["test_ece"].mean(),
-        "student_parameters": student_parameters,
-        "teacher_parameters": teacher_parameters,
-        "compression": teacher_parameters / student_parameters,
-        "student_flops": ours["flops"].max(),
-        "teacher_flops": teachers["flops"].max(),
-        "student_latency_ms": student_latency,
-        "teacher_latency_ms": teacher_latency,
-        "speed_up": teacher_latency / student_latency if same_device else float("nan"),
-        "train_seconds_mean": ours["train_seconds"].mean(),
-        "test_examples": ours["test_examples"].max(),
-        "precision": _names(ours["precision"]),
-        "device": _names(ours["device"]),
     }
 
 
@@ -160,37 +161,14 @@ def _gain(ours: DataFrame, theirs: DataFrame) -> Gain:
     return paired((left["test_accuracy"] - right["test_accuracy"]).tolist())
 
 
-def _names(column: Series) -> str:
-    return "+".join(name for name in dict.fromkeys(map(str, column)) if name)
+def _selected(students: DataFrame, planned: Sequence[Point]) -> Series:
+    """True for the point with the best mean validation accuracy of those validated on the same examples.
 
-
-def _baseline_key(point: Point) -> tuple[str, ...]:
-    """What makes two points comparable in one table: the same baseline runs."""
-    described = point.student.iloc[0]
-    return described["dataset"], described["student"], *sorted(point.baseline["run_id"])
-
-
-def _settings(points: list[Point]) -> dict[tuple[str, ...], int]:
-    keys = dict.fromkeys(_baseline_key(point) for point in points)
-    return {key: number for number, key in enumerate(keys)}
-
-
-def _distinct_controls(points: list[Point]) -> list[tuple[Point, str, bool]]:
-    """Each set of control and baseline runs at the first point that uses it, and whether others do."""
-    first: dict[tuple[str, ...], tuple[Point, str]] = {}
-    uses: dict[tuple[str, ...], int] = {}
-    for point in points:
-        for name, runs in point.controls.items():
-            key = (name, *sorted(runs["run_id"]), "", *_baseline_key(point))
-            first.setdefault(key, (point, name))
-            uses[key] = uses.get(key, 0) + 1
-    return [(point, name, uses[key] > 1) for key, (point, name) in first.items()]
-
-
-def _selected(table: DataFrame) -> Series:
-    """True for the student point of a data set with the best mean validation accuracy, if it has several."""
-    chosen = pd.Series(False, index=table.index)
-    for _, rows in table[table["role"] == "student"].groupby("dataset"):
+    students: a row for each point that is not the same as another. None is selected where it stands alone.
+    """
+    keys = {point.number: data_key(point) for point in planned}
+    chosen = pd.Series(False, index=students.index)
+    for _, rows in students.groupby(students["point"].map(keys)):
         if len(rows) > 1 and rows["validation_accuracy_mean"].notna().any():
-            chosen |= table.index == rows["validation_accuracy_mean"].idxmax()
+            chosen |= students.index == rows["validation_accuracy_mean"].idxmax()
     return chosen

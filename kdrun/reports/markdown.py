@@ -22,11 +22,13 @@ DEFINITIONS = (
     "with its two-sided 95 % paired t interval in brackets. "
     "better, worse: the interval excludes 0. Otherwise not resolved.",
     "gap: (student - baseline) / (teacher - baseline), of means; none where the teacher is no better.",
-    "agreement: share of the test set on which student and teacher give the same class.",
+    "agreement: share of the test set on which student and teacher give the same class. "
+    "A table with several teachers gives the baseline and the controls neither gap nor agreement.",
     "NLL: mean negative log-likelihood of the labels, nats. "
     "ECE: expected calibration error over 15 equal bins (Guo et al. 2017).",
     "FLOPs: of one forward pass of one example; a multiply-add counts as 2. "
-    "Latency: median of a forward pass at batch 1. Training time: of one student run.",
+    "Latency: median of a forward pass, at batch 1 and at the batch that the student was trained with.",
+    "training, s: runs may train side by side in a group; this is a run's share of the wall time of its group.",
 )
 
 
@@ -68,7 +70,8 @@ def _block(block: Block) -> str:
         "training, s",
     ]
     rows = [header, ["---", *["---:"] * 2, "---", *["---:"] * 5], *map(_cells, block.lines)]
-    return title + "\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    grid = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return "\n\n".join(part for part in (title, grid, "\\\n".join(block.notes)) if part)
 
 
 def _cells(line: Line) -> list[str]:

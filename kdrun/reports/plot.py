@@ -31,13 +31,13 @@ def gain_figure(comparison: DataFrame) -> Figure:
     """Gain in test accuracy over the baseline, percentage points, with 95 % intervals.
 
     Against tau on a log2 axis where nothing but tau varies between the points; else a row for each point
-    and each control. A gain without an interval is a hollow mark.
+    and each control. A gain without an interval is a hollow mark. Points that use the same runs are one.
 
     comparison: as `comparison.comparison` gives it.
     """
     from matplotlib.figure import Figure
 
-    rows = wording.records(comparison)
+    rows = [row for row in wording.records(comparison) if math.isnan(row["same_as"])]
     students = [row for row in rows if row["role"] == "student"]
     controls = [row for row in rows if row["role"] == "control"]
     over_tau = _only_tau_varies(students)

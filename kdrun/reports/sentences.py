@@ -21,10 +21,12 @@ COVERS = (
 def sentences(comparison: DataFrame, quote: Quote) -> list[str]:
     """Verdicts in words, what validation selects, what is missing, what the intervals cover, what it costs.
 
+    Points that use the same student runs count once.
+
     comparison: as `comparison.comparison` gives it.
     quote: applied to every name.
     """
-    students = [row for row in wording.records(comparison) if row["role"] == "student"]
+    students = [row for row in wording.records(comparison) if row["role"] == "student" and math.isnan(row["same_as"])]
     names = [quote(name) for name in wording.learners(students)]
     controls = wording.control_names(comparison)
     told = [f"{_verdict(students[i], names[i], controls, quote)}{_calibration(students[i])}" for i in _told(students)]
@@ -42,11 +44,17 @@ def _verdict(row: Row, name: str, controls: Sequence[str], quote: Quote) -> str:
     against = [control for control in controls if not math.isnan(row[f"gain_over_{control}_mean"])]
     beaten = [control for control in against if row[f"gain_over_{control}_ci95_low"] > 0]
     over = [f"{_control(control, quote)} by {wording.gain(row, f'gain_over_{control}', sign='')}" for control in beaten]
-    told = [_over_baseline(row, name), f"It beats {_listed(over)}." if over else ""]
+    told = [_over_baseline(row, name), f"It beats {wording.listed(over)}." if over else ""]
     if row["verdict"] == "better":
-        told = [_over_baseline(row, name) + (f", and {_listed(over)}." if over else ".")]
+        told = [_over_baseline(row, name) + (f", and {wording.listed(over)}" if over else "") + _but(row, quote)]
     told += _unbeaten(row, [control for control in against if control not in beaten], quote)
     return " ".join(sentence for sentence in told if sentence)
+
+
+def _but(row: Row, quote: Quote) -> str:
+    """The end of the sentence on a better point."""
+    names = [_control(name, quote) for name in row["explained_by"].split("+") if name]
+    return f", but {wording.listed(names)} alone may explain the gain." if names else "."
 
 
 def _over_baseline(row: Row, name: str) -> str:
@@ -67,11 +75,10 @@ def _over_baseline(row: Row, name: str) -> str:
 
 def _unbeaten(row: Row, controls: Sequence[str], quote: Quote) -> list[str]:
     """What is said of the controls that the row is not shown to beat, those of a kind in one sentence."""
-    explains = ", which alone may explain the gain" if row["verdict"] == "better" else ""
     kinds: dict[str, list[str]] = {
         "Worse than {}.": [],
         "No interval over {}.": [],
-        f"Not resolved over {{}}{explains}.": [],
+        "Not resolved over {}.": [],
     }
     worse, no_interval, not_resolved = kinds.values()
     for control in controls:
@@ -79,11 +86,7 @@ def _unbeaten(row: Row, controls: Sequence[str], quote: Quote) -> list[str]:
         told = f"{_control(control, quote)} ({wording.gain(row, prefix)} points)"
         low, high = row[f"{prefix}_ci95_low"], row[f"{prefix}_ci95_high"]
         (no_interval if math.isnan(low) else worse if high < 0 else not_resolved).append(told)
-    return [sentence.format(_listed(told)) for sentence, told in kinds.items() if told]
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return [sentence.format(wording.listed(told)) for sentence, told in kinds.items() if told]
 
 
 def _control(name: str, quote: Quote) -> str:
@@ -103,13 +106,14 @@ def _selection(students: Sequence[Row], names: Sequence[str], quote: Quote) -> l
     if len(students) == 1:
         return []
     chosen = [
-        f"The validation part selects {name} (marked {quote('*')}), "
-        f"with {wording.percent(row['validation_accuracy_mean'])} % there."
+        f"{name} (marked {quote('*')}), with {wording.percent(row['validation_accuracy_mean'])} % there"
         for row, name in zip(students, names, strict=True)
         if row["selected"]
     ]
+    if len(chosen) > 1:
+        return [f"Among the points with its validation examples, validation selects {one}." for one in chosen]
     if any(not math.isnan(row["validation_accuracy_mean"]) for row in students):
-        return chosen  # none where each point has a data set of its own
+        return [f"The validation part selects {one}." for one in chosen]  # none where each point has its own
     return ["No point is selected: there is no validation part, and the test set must not choose."]
 
 
@@ -151,6 +155,10 @@ def _cost(row: Row) -> str:
         parts.append(f"{_scaled(row['student_flops'])}FLOPs an example{ratio}")
     if not math.isnan(row["student_latency_ms"]):
         parts.append(f"{row['student_latency_ms']:.3g} ms at batch 1 on {row['device']}{_ratio(row['speed_up'])}")
+    if not math.isnan(row["student_latency_batch_ms"]) and not math.isnan(row["batch_size"]):
+        parts.append(
+            f"{row['student_latency_batch_ms']:.3g} ms at batch {row['batch_size']:.0f}{_ratio(row['speed_up_batch'])}"
+        )
     return f"The student, and in brackets the teacher over the student: {', '.join(parts)}."
 
 

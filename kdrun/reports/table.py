@@ -29,7 +29,7 @@ def table(comparison: DataFrame) -> Group:
 
 
 def _shown(block: Block) -> list[Text | Table]:
-    return [*(Text(line, style="bold") for line in block.title), Text(), _grid(block), Text()]
+    return [*(Text(line, style="bold") for line in block.title), Text(), _grid(block), *map(Text, block.notes), Text()]
 
 
 def _grid(block: Block) -> Table:

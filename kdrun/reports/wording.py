@@ -73,6 +73,11 @@ def gain(row: Row, prefix: str = "gain", sign: str = "+") -> str:
     return f"{100 * mean:{sign}z.2f}{interval}"
 
 
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
 def count(number: float, noun: str) -> str:
     """`1 seed`, `3,500 examples`."""
     return f"{number:,.10g} {noun}{'' if number == 1 else 's'}"

@@ -20,6 +20,8 @@ COUNTS = (
     "student_parameters",
     "teacher_parameters",
     "test_examples",
+    "same_as",
+    "batch_size",
 )
 
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
+_NEEDED = {"run_id", "test_accuracy", "test_examples", "train_seconds", "weights_bytes", "weights_sha256"}
+
 
 class RunFolder:
     """Reads and writes the files of one run. Writing raises UserError where the disk refuses (see `atomic`)."""
@@ -103,16 +105,24 @@ class RunFolder:
         path = self.path / "result.json"
         try:
             result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            result["weights_bytes"], result["weights_sha256"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            if missing := _NEEDED - result.keys():
+                raise KeyError(*missing)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise damaged(path) from error
         return result
 
-    def check(self) -> None:
-        """Raises UserError naming the file when a finished run's result is damaged or its weights are cut short."""
-        path = self.path / "weights.safetensors"
-        if not path.is_file() or path.stat().st_size != self.result()["weights_bytes"]:
+    def check(self, *, thorough: bool) -> None:
+        """Raises UserError naming the file of a finished run that is damaged or cut short.
+
+        thorough: read the weights as well; otherwise their length is looked at, and `weights` finds the rest.
+        """
+        result, path = self.result(), self.path / "weights.safetensors"
+        if not path.is_file() or path.stat().st_size != result["weights_bytes"]:
             raise damaged(path)
+        if len(self.predicted()) != result["test_examples"]:
+            raise damaged(self.path / "predictions.csv")
+        if thorough:
+            self.weights()
 
     def weights(self) -> dict[str, Tensor]:
         """The trained network's state dict. Raises UserError when the file is not what the run wrote."""

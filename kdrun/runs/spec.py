@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from kdrun.runs.code import digests
+
 Kind = Literal["teacher", "baseline", "control", "student"]
 
 # Raised when a change of the code changes what a run computes, so that older results are not taken for new ones.
@@ -57,18 +59,25 @@ class RunSpec:
         return f"{self.kind}-{self.model['name']}-{self.dataset['name']}-{self.fingerprint}"
 
     @property
+    def tau(self) -> float | None:
+        """The temperature of its terms; None where none has one, or they differ."""
+        taus = {float(term["tau"]) for term in self.terms.values() if "tau" in term}
+        return taus.pop() if len(taus) == 1 else None
+
+    @property
     def title(self) -> str:
         """A short line for people: `student mlp64, kd, tau 4, alpha 0.7, seed 1`."""
         parts = [f"{self.kind} {self.model['name']}"]
         if self.terms:
-            taus = [f"tau {term['tau']:g}" for term in self.terms.values() if "tau" in term]
-            parts += ["+".join(self.terms), *taus[:1], f"alpha {self.alpha:g}"]
+            taus = [] if self.tau is None else [f"tau {self.tau:g}"]
+            parts += ["+".join(self.terms), *taus, f"alpha {self.alpha:g}"]
         return ", ".join([*parts, f"seed {self.seed}"])
 
     def description(self) -> dict[str, Any]:
         """Everything that identifies the run, as plain JSON types; parents by their fingerprints."""
         fields = asdict(self) | {"parents": [parent.fingerprint for parent in self.parents]}
-        return {"semantics": SEMANTICS} | fields
+        code = digests(fields)
+        return {"semantics": SEMANTICS} | fields | ({"code": code} if code else {})
 
     def __hash__(self) -> int:
         return hash(self.fingerprint)

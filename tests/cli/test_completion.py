@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from calling import SUPPORT, Kdrun
 from click.shell_completion import ShellComplete
@@ -27,6 +29,10 @@ def _offered(*words: str) -> list[str]:
         (("sweep", "knowledge.kd.t"), ["knowledge.kd.tau="]),
         # bash splits words at =
         (("distill", "student", "=", "vgg1"), ["vgg11", "vgg13", "vgg16", "vgg19"]),
+        (("distill", "mode", "="), ["offline"]),
+        (("distill", "tau", "=", "4", "dev"), ["device="]),
+        (("distill", "device", "=", "cuda", ":", "1", "prec"), ["precision="]),
+        (("distill", "-e", "contr"), ["controls"]),
         (("distill", "--config-dir", str(SUPPORT / "conf"), "dataset=b"), ["dataset=blobs"]),
         (("options", "kn"), ["knowledge"]),
         (("distill", "--dry"), ["--dry-run"]),
@@ -35,6 +41,22 @@ def _offered(*words: str) -> list[str]:
 )
 def test_tab_offers_commands_groups_options_and_keys(words: tuple[str, ...], offered: list[str]) -> None:
     assert _offered(*words) == offered
+
+
+def test_tab_offers_keys_after_a_value_that_bash_has_split(monkeypatch: pytest.MonkeyPatch, kdrun: Kdrun) -> None:
+    monkeypatch.setenv("COMP_WORDS", "kdrun distill tau = 4 dev")
+    monkeypatch.setenv("COMP_CWORD", "5")
+    monkeypatch.setenv("_KDRUN_COMPLETE", "bash_complete")
+    assert kdrun().out == "plain,device=\n"
+
+
+def test_tab_offers_the_reports_there_are(kdrun: Kdrun, tmp_path: Path) -> None:
+    for name in ("distill-a", "distill-b", "sweep-c"):
+        (tmp_path / "outputs" / "reports" / name).mkdir(parents=True)
+        (tmp_path / "outputs" / "reports" / name / "report.json").touch()
+    assert _offered("report", "distill") == ["distill-a", "distill-b"]
+    (tmp_path / "outputs").rename(tmp_path / "elsewhere")
+    assert _offered("report", "--outputs", "elsewhere", "sw") == ["sweep-c"]
 
 
 def test_options_lists_groups_and_what_is_in_them(kdrun: Kdrun) -> None:

@@ -194,14 +194,24 @@ def test_a_saved_experiment_is_the_beginning_of_a_command(kdrun: Kdrun, tmp_path
 
 
 def test_controls_made_from_the_teacher_stand_in_the_table_each_with_its_own_gain(kdrun: Kdrun, tmp_path: Path) -> None:
-    controls = "control=[label_smoothing,class_means,argmax]"
+    controls = "controls=[label_smoothing,class_mean,teacher_argmax]"
     assert kdrun("distill", *TOY, "seeds=[0,1]", controls).code == 0
     comparison = pd.read_csv(_only(tmp_path.glob("outputs/reports/*/comparison.csv")))
     told = comparison[comparison["role"] == "control"].set_index("knowledge")["student_accuracy_mean"]
-    assert list(told.index) == ["label_smoothing", "class_means", "argmax"]
+    assert list(told.index) == ["label_smoothing", "class_mean", "teacher_argmax"]
     student = comparison[comparison["role"] == "student"].iloc[0]
     for control, accuracy in told.items():
         gain = student["student_accuracy_mean"] - accuracy
         assert student[f"gain_over_{control}_mean"] == pytest.approx(gain)
     weights = {path.read_bytes() for path in tmp_path.glob("outputs/runs/control-*/weights.safetensors")}
     assert len(weights) == 6
+
+
+def test_the_table_says_the_temperature_that_a_term_had(kdrun: Kdrun, tmp_path: Path) -> None:
+    assert kdrun("distill", *TOY, "seeds=[0]", "knowledge.kd.tau=8").code == 0
+    assert list(pd.read_csv(_only(tmp_path.glob("outputs/reports/*/runs.csv")))["tau"].dropna().unique()) == [8]
+
+
+def test_a_term_without_a_temperature_is_given_none(kdrun: Kdrun, tmp_path: Path) -> None:
+    assert kdrun("distill", *TOY, "seeds=[0]", "knowledge=response/logit_mse").code == 0
+    assert pd.read_csv(_only(tmp_path.glob("outputs/reports/*/runs.csv")))["tau"].isna().all()

@@ -38,6 +38,11 @@ MISTAKES = [
     (("distill", "knowledge=feature/fitnet"), "has no layer 'stage2'"),
     (("distill", "knowledge.kd.weight=-1"), "weight"),
     (("distill", "train.student.optimizer.lr=-1"), "Invalid learning rate: -1"),
+    (("sweep", "device=cpu,cuda"), "device is not part of a run and cannot be swept; give it one value"),
+    (("sweep", "tau=1,1"), "tau=1,1 names 1 more than once; name each value once"),
+    (("sweep", "tau=range(0,20000)"), "the grid has 20,000 points, at most 10,000 are taken"),
+    (("distill", "controls.label_smoothing.alpha=5"), "controls.label_smoothing.alpha must be between 0 and 1, got 5"),
+    (("report", "outputs=ob"), "outputs=ob: `kdrun report` takes the folder as --outputs ob"),
     (("report",), "no report under outputs/reports"),
     (("report", "x"), "no report under outputs/reports"),
     (("options", "nothing"), "no group 'nothing'; the groups are"),
@@ -148,3 +153,33 @@ def test_a_loss_that_is_not_finite_stops_that_run_and_the_others_finish(kdrun: K
     assert "student mlp30, kd, tau 1000, alpha 0.7, seed 0: the loss is not finite at step" in ended.err
     assert len(list(tmp_path.glob("outputs/runs/baseline-*/result.json"))) == 1
     assert not list(tmp_path.glob("outputs/runs/student-*/result.json"))
+
+
+def test_any_damage_is_mended_by_retraining_when_asked(kdrun: Kdrun, tmp_path: Path) -> None:
+    assert kdrun("distill", *TOY, "seeds=[0]").code == 0
+    (weights,) = tmp_path.glob("outputs/runs/teacher-*/weights.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    (predictions,) = tmp_path.glob("outputs/runs/student-*/predictions.csv")
+    predictions.unlink()
+    refused = kdrun("distill", *TOY, "seeds=[0]", "alpha=0.5")
+    assert (refused.code, "add --retrain-damaged" in refused.err) == (2, True)
+    assert kdrun("distill", *TOY, "seeds=[0]", "alpha=0.5", "--retrain-damaged").code == 0
+    assert kdrun("distill", *TOY, "seeds=[0]", "--retrain-damaged").code == 0
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (("dataset.mean=[0.5,0.5,0.5]", "dataset.std=[1,1,1]"), "dataset.mean has 3 numbers but the images have 1"),
+        (("dataset.mean=[0.5]",), "dataset.mean and dataset.std go together"),
+    ],
+)
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_normalisation_that_does_not_fit_is_refused_before_anything_is_written(
+    kdrun: Kdrun, tmp_path: Path, override: tuple[str, ...], message: str, dry: tuple[str, ...]
+) -> None:
+    ended = kdrun("distill", *TOY, *override, *dry)
+    assert (ended.code, message in ended.err) == (2, True)
+    assert not (tmp_path / "outputs").exists()

@@ -30,7 +30,7 @@ def test_a_student_learns_by_it_with_finite_numbers(kdrun: Kdrun, tmp_path: Path
         "train.teacher.epochs=1",
         "train.student.epochs=1",
         "seeds=[0]",
-        "control=[]",
+        "controls=[]",
     )
     assert done.code == 0, done.err
     (folder,) = tmp_path.glob("outputs/runs/student-*")

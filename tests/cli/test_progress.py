@@ -29,7 +29,7 @@ def test_without_a_terminal_a_group_has_one_line_each_run_has_one_and_epochs_hav
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "PLAIN_EVERY_S", 0.0)
-    teacher, *students = plan("tau=1,8", "control=[]")
+    teacher, *students = plan("tau=1,8", "controls=[]")
     with Plain(total=4) as shown:
         shown.started([teacher], 3, Position(0, 0))
         shown.finished(teacher, RESULT)

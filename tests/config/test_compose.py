@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kdrun.config.compose import Composer
-from kdrun.config.files import groups
+from kdrun.config.files import conf_dir, groups
 from kdrun.config.grid import one_point
 from kdrun.config.schema import Config
 from kdrun.errors import UserError
@@ -77,12 +77,38 @@ def test_a_users_folder_adds_options_to_both_roles(tmp_path: Path) -> None:
         ("tau=0", "tau must be > 0, got 0"),
         ("tau=-1", "tau must be > 0, got -1"),
         ("tau=abc", "tau must be a number, got 'abc'"),
-        ("tau=nan", "tau must be > 0"),
+        ("tau=nan", "tau must be finite, got nan"),
+        ("alpha=inf", "alpha must be finite, got inf"),
+        ("knowledge.kd.weight=nan", "knowledge.kd.weight must be finite, got nan"),
+        ("student.widths=[64,inf]", "student.widths must be finite, got inf"),
+        ("tau=null", "tau must have a value, got null"),
+        ("knowledge.kd.tau=null", "knowledge.kd.tau must have a value, got null"),
+        ("controls.label_smoothing=null", "controls.label_smoothing must have a value, got null"),
+        ("knowledge.kd.warmup_epochs=1.5", "knowledge.kd.warmup_epochs must be a whole number, got 1.5"),
+        ("executor.max_group=1.5", "executor.max_group must be a whole number, got 1.5"),
+        ("controls.label_smoothing.alpha=5", "controls.label_smoothing.alpha must be between 0 and 1, got 5"),
+        ("controls.label_smoothing.knowledge=3", "must be a list or a group of keys, got 3"),
+        ("dataset.name=a/b", "dataset.name must be letters, digits and any of _ . + -, got 'a/b'"),
+        ("teacher.name=", "teacher.name must be letters, digits and any of _ . + -, got ''"),
+        ("student.name=null", "student.name must have a value, got null"),
+        ("mode.name='a b'", "mode.name must be letters, digits and any of _ . + -, got 'a b'"),
+        ("seeds=[9007199254740993]", "seeds must be at most 9007199254740992, got 9007199254740993"),
+        ("teacher_seed=9007199254740993", "teacher_seed must be at most 9007199254740992, got 9007199254740993"),
+        ("data_seed=-1", "data_seed must be at least 0, got -1"),
+        ("outputs=", "outputs is empty; name a folder, such as outputs=outputs"),
+        ("executor.max_group=0", "executor.max_group must be at least 1, got 0"),
+        ("executor.state_every_s=-1", "executor.state_every_s must be at least 0, got -1"),
+        ("executor.memory_share=0", "executor.memory_share must be above 0 and at most 1, got 0"),
+        ("executor.memory_share=1.5", "executor.memory_share must be above 0 and at most 1, got 1.5"),
+        ("control=[label_smoothing]", "unknown key 'control'; did you mean controls?"),
+        ("datset=mnist", "unknown key 'datset'; did you mean dataset?"),
+        ("temperature=3", "unknown key 'temperature'; did you mean tau?"),
+        ("epochs=3", "unknown key 'epochs'; did you mean train.student.epochs?"),
         ("alpha=1.5", "alpha must be between 0 (labels only) and 1 (teacher only), got 1.5"),
         ("taau=4", "unknown key 'taau'; did you mean tau?"),
         ("student.dropuot=0.1", "unknown key 'student.dropuot'; did you mean student.dropout?"),
         ("knowledge.kd.tua=2", "unknown key 'knowledge.kd.tua'; did you mean knowledge.kd.tau?"),
-        ("lr=0.1", "unknown key 'lr'; did you mean train.teacher.optimizer.lr?"),
+        ("lr=0.1", "unknown key 'lr'; did you mean train.student.optimizer.lr?"),
         ("student.dropout=high", "student.dropout must be a number, got 'high'"),
         ("train.student.optimizer.lr=fast", "train.student.optimizer.lr must be a number, got 'fast'"),
         ("train.student.epochs=1.5", "train.student.epochs must be a whole number, got 1.5"),
@@ -106,11 +132,58 @@ def test_a_mistake_is_one_line_that_says_what_to_type(composer: Composer, overri
     assert "\n" not in refused.value.message
 
 
-def test_a_damaged_file_of_the_users_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "mine.yaml").write_text("name: [mine\n")
-    with pytest.raises(UserError, match="cannot compose student=mine"):
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"name: [mine\n", "line 2: expected ',' or ']', but got '<stream end>'"),
+        (b"# caf\xe9\nname: mine\n", "'utf-8' codec can't decode byte 0xe9 in position 5: invalid continuation byte"),
+        (b"- 1\n", "it must hold keys and values, such as `name: mine`"),
+    ],
+)
+def test_a_damaged_file_of_the_users_is_named(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = _own_model(tmp_path, "mine")
+    path.write_bytes(content)
+    with pytest.raises(UserError) as refused:
         _config(Composer([tmp_path]), "student=mine")
+    assert refused.value.message == f"cannot read {path}: {reason}"
+
+
+@pytest.mark.parametrize("name", ["it's", "a, b", "a\\'b", "ends\\"])
+def test_a_users_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    _own_model(tmp_path / name, "mine")
+    assert _config(Composer([tmp_path / name]), "student=mine").student["name"] == "mine"
+
+
+def test_a_users_file_with_the_name_of_a_built_in_option_is_refused(tmp_path: Path) -> None:
+    path = _own_model(tmp_path, "mlp64")
+    with pytest.raises(UserError) as refused:
+        Composer([tmp_path])
+    built_in = conf_dir() / "model" / "mlp64.yaml"
+    assert refused.value.message == f"{path} has the name of {built_in}; give your file another name"
+
+
+def test_the_same_folder_twice_is_the_same_folder(tmp_path: Path) -> None:
+    _own_model(tmp_path, "mine")
+    assert "mine" in Composer([tmp_path, tmp_path]).groups["student"]
+
+
+def test_a_control_without_a_package_line_is_told_how_its_file_begins(tmp_path: Path) -> None:
+    (tmp_path / "controls").mkdir()
+    (tmp_path / "controls" / "mine.yaml").write_text("targets: null\nalpha: 1.0\nknowledge: {}\n")
+    with pytest.raises(UserError, match=r"begin its file with `# @package controls\.NAME`"):
+        _config(Composer([tmp_path]), "controls=[mine]")
+
+
+@pytest.mark.parametrize("override", ["teacher.max_norm=null", "train_size=null", "dataset.validation_size=0.1"])
+def test_null_and_fractions_are_taken_where_they_mean_something(composer: Composer, override: str) -> None:
+    assert _config(composer, "teacher=mlp1200", override)
+
+
+def _own_model(folder: Path, name: str) -> Path:
+    (folder / "model").mkdir(parents=True)
+    path = folder / "model" / f"{name}.yaml"
+    path.write_text(f"name: {name}\n_target_: my.Net\n")
+    return path
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -62,6 +62,14 @@ def test_hydras_sweep_grammar_is_understood(override: str, expected: list[str]) 
         (["student@teacher=vgg8"], "write student=vgg8, without @"),
         (["student=glob(x*)"], "matches nothing"),
         (["tau=[1"], "cannot read 'tau=[1'"),
+        (["outputs=a,b"], "outputs=a,b: outputs is not part of a run and cannot be swept; give it one value"),
+        (["executor.max_group=1,2"], "executor.max_group is not part of a run and cannot be swept"),
+        (["tau=1,2,1.0"], "tau=1,2,1.0 names 1.0 more than once; name each value once"),
+        (["tau=range(0,1000000000)"], "the grid has 1,000,000,000 points, at most 10,000 are taken"),
+        (["tau=range(0,200)", "alpha=range(0,1,0.01)"], "the grid has 20,000 points, at most 10,000 are taken"),
+        (["tau=range(9,1)"], "tau=range(9,1) names no values; write it such as tau=range(1,9), which stops before 9"),
+        (["tau=range(1,9,0)"], "tau=range(1,9,0) names no values"),
+        (["tau=interval(1,9)"], "tau=interval(1,9): name the values, such as tau=1,2,4 or tau=range(1,9)"),
     ],
 )
 def test_what_cannot_be_taken_is_refused_in_one_line(overrides: list[str], message: str) -> None:

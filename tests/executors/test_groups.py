@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from carrying import lab_at, plan
 
-from kdrun.errors import UserError
 from kdrun.executors import limits as limits_module
 from kdrun.executors.groups import cut, groups
 from kdrun.executors.limits import Limits
@@ -89,7 +88,7 @@ def test_a_run_holds_its_weights_gradients_and_two_moments(tmp_path: Path) -> No
 
 
 def test_groups_take_no_more_than_their_share_of_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lab, specs = lab_at(tmp_path), plan("tau=1,2,4,8", "control=[]")[1:]
+    lab, specs = lab_at(tmp_path), plan("tau=1,2,4,8", "controls=[]")[1:]
     needed = training_bytes(specs[0], lab)
     monkeypatch.setattr(limits_module, "available_bytes", lambda _: 5 * needed)
     assert [len(group) for group in Limits(100, 0.5).groups(specs, lab)] == [2, 2, 1]
@@ -98,9 +97,3 @@ def test_groups_take_no_more_than_their_share_of_the_memory(tmp_path: Path, monk
 
 def test_the_memory_of_this_machine_is_known(tmp_path: Path) -> None:
     assert 2**28 < available_bytes(lab_at(tmp_path).device) < 2**48
-
-
-@pytest.mark.parametrize(("max_group", "share"), [(0, 0.5), (1, 0.0), (1, 1.5)])
-def test_bounds_out_of_range_are_refused(max_group: int, share: float) -> None:
-    with pytest.raises(UserError, match=r"executor\.(max_group|memory_share) must be"):
-        Limits(max_group, share)

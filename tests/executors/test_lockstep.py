@@ -95,7 +95,7 @@ def test_the_teacher_is_asked_once_a_batch_for_the_whole_group(tmp_path: Path, a
 
 
 def test_those_that_catch_up_ask_for_the_batches_they_missed_only(tmp_path: Path, asked: list[Batch]) -> None:
-    specs = plan("tau=1,2", "control=[]")
+    specs = plan("tau=1,2", "controls=[]")
     carry_out(specs[:2], tmp_path)
     interrupted_after(3, specs[2:3], tmp_path)
     interrupted_after(8, specs[3:4], tmp_path)
@@ -126,7 +126,7 @@ def test_groups_are_no_larger_than_max_group(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_its_run_and_what_it_should_have_taught(tmp_path: Path) -> None:
-    good, bad = plan("tau=1"), plan("tau=1", "train.teacher.optimizer.lr=1e30", "control=[]")
+    good, bad = plan("tau=1"), plan("tau=1", "train.teacher.optimizer.lr=1e30", "controls=[]")
     watching = Watching()
     failures = carry_out(list(dict.fromkeys([*bad, *good])), tmp_path, observer=watching)
     assert set(watching.ended) == {bad[1], *good}

@@ -14,7 +14,8 @@ from kdrun.reports.reading import read_runs
 COLUMNS = (
     "point role control seed run_id dataset teacher student knowledge mode tau alpha overrides train_size "
     "teacher_train_size epochs test_accuracy test_nll test_ece test_examples validation_accuracy agreement "
-    "parameters flops latency_ms train_seconds device precision status"
+    "parameters flops latency_ms train_seconds device precision latency_batch_ms batch_size "
+    "validation_id status"
 )
 COMMON = {
     "dataset": "mnist5k",
@@ -27,10 +28,12 @@ COMMON = {
     "test_examples": 1500,
     "device": "cpu",
     "precision": "fp32",
+    "batch_size": 64,
+    "validation_id": "v",
     "status": "finished",
 }
-TEACHER = {"parameters": 300_000, "flops": 600_000, "latency_ms": 0.3, "train_seconds": 9.0}
-STUDENT = {"parameters": 60_000, "flops": 120_000, "latency_ms": 0.1, "train_seconds": 3.0}
+TEACHER = {"parameters": 300_000, "flops": 600_000, "latency_ms": 0.3, "latency_batch_ms": 3.0, "train_seconds": 9.0}
+STUDENT = {"parameters": 60_000, "flops": 120_000, "latency_ms": 0.1, "latency_batch_ms": 0.5, "train_seconds": 3.0}
 BASELINE = (0.880, 0.890, 0.895, 0.885, 0.890)
 SMOOTHING = (0.006, 0.002, 0.007, 0.001, 0.004)  # gains of label smoothing, seed by seed
 WOBBLE = (0.004, -0.003, 0.001, -0.004, 0.002)  # spread of a student's gain
@@ -109,6 +112,19 @@ def runs() -> type[Runs]:
 def read(tmp_path: Path) -> Callable[[Runs], pd.DataFrame]:
     """The rows as a report reads them back from its CSV."""
     return lambda built: read_runs(built.write(tmp_path / "report") / "runs.csv")
+
+
+@pytest.fixture
+def twins() -> Runs:
+    """Temperatures 1 and 2 of a term that ignores them: the same student runs; then another point."""
+    built = Runs()
+    for number, (tau, gain) in enumerate([(1, 0.03), (2, 0.03), (4, 0.006)]):
+        validation = 0.9 - number // 2 / 100
+        built.point(number, gain, tau=None, knowledge="logit_mse", overrides=f"tau={tau}", validation=validation)
+    for row in built.rows:
+        if row["role"] == "student" and row["point"] == 1:
+            row["run_id"] = f"student-0-{row['seed']}"
+    return built
 
 
 @pytest.fixture

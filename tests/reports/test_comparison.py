@@ -16,6 +16,7 @@ FIRST = (
     "baseline_ece_mean student_ece_mean student_parameters teacher_parameters compression student_flops "
     "teacher_flops student_latency_ms teacher_latency_ms speed_up train_seconds_mean test_examples precision device"
 )
+LAST = "batch_size student_latency_batch_ms teacher_latency_batch_ms speed_up_batch"
 
 
 def test_columns_stand_in_their_published_order(runs, read) -> None:
@@ -151,3 +152,57 @@ def test_latencies_of_different_devices_are_not_compared(runs, read) -> None:
     found = comparison(read(built)).iloc[0]
     assert math.isnan(found["speed_up"])
     assert found["teacher_latency_ms"] == 0.3
+
+
+def test_latency_at_the_training_batch_stands_at_the_end(runs, read) -> None:
+    found = comparison(read(runs().point(0)))
+    assert list(found.columns[-4:]) == LAST.split()
+    assert tuple(found.iloc[0][LAST.split()]) == (64, 0.5, 3.0, pytest.approx(6))
+
+
+def test_latencies_at_different_batches_are_not_compared(runs, read) -> None:
+    built = runs().point(0)
+    for row in built.rows:
+        row["batch_size"] = 128 if row["role"] == "teacher" else 64
+    found = comparison(read(built)).iloc[0]
+    assert (found["batch_size"], found["student_latency_batch_ms"]) == (64, 0.5)
+    assert math.isnan(found["teacher_latency_batch_ms"])
+    assert math.isnan(found["speed_up_batch"])
+
+
+def test_a_control_of_several_teachers_is_compared_to_none(runs, read) -> None:
+    found = comparison(read(runs().point(0, teacher="big").point(1, teacher="huge")))
+    control = found[found["role"] == "control"].iloc[0]
+    assert control["teacher"] == ""
+    assert all(math.isnan(control[name]) for name in ("gap_recovered", "agreement", "baseline_agreement", "speed_up"))
+    assert control["gain_mean"] == pytest.approx(0.004)
+    assert found[found["role"] == "student"]["agreement"].notna().all()
+
+
+def test_points_with_other_validation_examples_are_selected_apart(runs, read) -> None:
+    built = runs()
+    for number, (part, validation) in enumerate([("a", 0.8), ("a", 0.7), ("b", 0.9), ("b", 0.95), ("c", 0.99)]):
+        built.point(number, validation_id=part, validation=validation)
+    found = comparison(read(built))
+    assert list(found[found["selected"]]["point"]) == [0, 3]
+
+
+def test_points_with_the_same_runs_are_one_question_and_one_choice(twins, read) -> None:
+    found = comparison(read(twins))
+    students = found[found["role"] == "student"].set_index("point")
+    assert students["same_as"].tolist() == pytest.approx([math.nan, 0, math.nan], nan_ok=True)
+    smallest, other = students.loc[0, "p_value"], students.loc[2, "p_value"]
+    assert students["p_value_holm"].tolist() == pytest.approx([2 * smallest, 2 * smallest, other])
+    assert students["selected"].tolist() == [True, False, False]
+
+
+def test_the_same_runs_leave_nothing_to_select(twins, read) -> None:
+    twins.rows = [row for row in twins.rows if row["point"] < 2]
+    assert not comparison(read(twins))["selected"].any()
+
+
+def test_large_seeds_are_paired_each_with_its_own(runs, read) -> None:
+    built = runs().point(0)
+    for row in built.rows:
+        row["seed"] += 2**53
+    assert comparison(read(built)).iloc[0]["n_seeds"] == 5

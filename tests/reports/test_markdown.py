@@ -33,3 +33,16 @@ def test_names_are_escaped_and_plain_ones_left_alone(runs, read) -> None:
 
 def test_a_command_cannot_close_its_fence(runs, read) -> None:
     assert "````sh\nkdrun ```\n````" in _page(read(runs().point(0)), command="kdrun ```")
+
+
+def test_marks_and_points_with_the_same_runs_are_explained_below_the_table(twins, read) -> None:
+    page = _page(read(twins))
+    assert "| better (1) |" in page
+    assert (
+        "|\n\n(1) not shown to beat label smoothing, which alone may explain the gain\\\n"
+        "tau=2: the same runs as tau=1\n\n"
+    ) in page
+
+
+def test_training_time_is_defined_as_a_share_of_its_group(runs, read) -> None:
+    assert "this is a run's share of the wall time of its group" in _page(read(runs().point(0)))

@@ -59,3 +59,9 @@ def test_one_seed_and_missing_runs_can_be_drawn(runs, read) -> None:
 def test_dollar_signs_in_names_are_no_formulas(runs, read) -> None:
     axes = _axes(read(runs().point(0, student=r"$\frac$", knowledge="$x_1$", controls=("_$a$",))))
     assert r"$\frac$" in axes.figure.get_suptitle()
+
+
+def test_points_without_a_temperature_are_rows_and_the_same_runs_one(twins, read) -> None:
+    axes = _axes(read(twins))
+    assert axes.get_xscale() == "linear"
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["label smoothing", "tau=1", "tau=4"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from kdrun.errors import UserError
@@ -22,6 +23,23 @@ def test_text_stays_text_and_empty_numbers_are_nan(folder: Path) -> None:
     assert read["tau"].dtype == float
 
 
+def test_large_seeds_are_read_exactly(runs, tmp_path: Path) -> None:
+    built = runs(seeds=2).point(0)
+    for row in built.rows:
+        row["seed"] += 2**53
+    read = read_runs(built.write(tmp_path / "large") / "runs.csv")
+    assert sorted(set(read["seed"])) == [9007199254740992, 9007199254740993]
+
+
+def test_columns_that_an_older_folder_lacks_are_empty(folder: Path) -> None:
+    path = folder / "runs.csv"
+    whole = pd.read_csv(path, dtype=str, keep_default_na=False)
+    whole.drop(columns=["validation_id", "latency_batch_ms", "batch_size"]).to_csv(path, index=False)
+    read = read_runs(path)
+    assert set(read["validation_id"]) == {""}
+    assert read[["latency_batch_ms", "batch_size"]].isna().all(axis=None)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"runs\.csv is missing: run the command"):
         read_runs(tmp_path / "runs.csv")
@@ -39,6 +57,10 @@ def _bad_number(text: str) -> str:
 
 def _cut_short(text: str) -> str:
     return text[: len(text) - 10]
+
+
+def _bad_seed(text: str) -> str:
+    return text.replace("0,teacher,,0,", "0,teacher,,0.5,", 1)
 
 
 def _bad_role(text: str) -> str:
@@ -63,6 +85,7 @@ def _unnamed_control(text: str) -> str:
         (_without_column, "no column test_accuracy"),
         (_bad_number, "test_examples of row 1 is not a number: 'many'"),
         (_cut_short, "row 7 has no status"),
+        (_bad_seed, "seed of row 1 is not a whole number: '0.5'"),
         (_bad_role, "role of row 2 is 'bassline'"),
         (_twice, "two student rows for seed 1 at point 0"),
         (_no_student, "no student row at point 0"),

@@ -46,9 +46,14 @@ def test_a_better_point_is_told_with_its_gains_over_baseline_and_control(runs, p
 
 
 def test_a_control_that_may_explain_the_gain_is_named(runs, printed) -> None:
+    text, words = printed(runs().point(0, gain=0.006))
+    assert "  better (1)  " in text
+    assert "(1) not shown to beat label smoothing, which alone may explain the gain" in text.splitlines()
     assert (
-        "Not resolved over label smoothing (+0.20 [-0.03, 0.43] points), which alone may explain the gain."
-    ) in printed(runs().point(0, gain=0.006))[1]
+        "kd at tau 4, alpha 0.7 beats the hard-label baseline by 0.60 [0.18, 1.02] points over 5 seeds, "
+        "but label smoothing alone may explain the gain. "
+        "Not resolved over label smoothing (+0.20 [-0.03, 0.43] points)."
+    ) in words
 
 
 def test_a_worse_point_is_told_as_worse(runs, printed) -> None:
@@ -119,3 +124,62 @@ def test_a_long_name_folds_and_keeps_the_numbers_whole(runs, printed) -> None:
     text = printed(runs().point(0, teacher="t" * 60))[0]
     assert max(map(len, text.splitlines())) <= 80
     assert "+3.00 [2.58, 3.42]  better" in text
+
+
+def test_each_set_of_explaining_controls_has_a_mark_of_its_own(runs, printed) -> None:
+    built = runs().point(0, 0.006, overrides="tau=1").point(1, 0.03, overrides="tau=2")
+    built.point(2, 0.006, controls=("label_smoothing", "class_mean"), overrides="tau=3")
+    lines = printed(built)[0].splitlines()
+    verdicts = [line.split("]")[1].split("  ")[1] for line in lines if line.startswith("tau=")]
+    assert verdicts == ["better (1)", "better", "better (2)"]
+    assert "(2) not shown to beat label smoothing and class mean, which alone may" in "\n".join(lines)
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_point_without_a_temperature_is_told_without_one(runs, printed) -> None:
+    text, words = printed(runs().point(0, tau=None, knowledge="logit_mse"))
+    assert "logit_mse at alpha 0.7 beats" in words
+    assert "tau" not in text
+    assert "nan" not in text
+
+
+def test_costs_are_told_at_both_batches(runs, printed) -> None:
+    assert "0.1 ms at batch 1 on cpu (3.0x), 0.5 ms at batch 64 (6.0x)." in printed(runs().point(0))[1]
+
+
+def test_a_latency_that_was_not_measured_is_not_told(runs, printed) -> None:
+    built = runs().point(0)
+    for row in built.rows:
+        row["latency_batch_ms"] = row["batch_size"] = None
+    words = printed(built)[1]
+    assert "0.1 ms at batch 1 on cpu (3.0x)." in words
+    assert "nan" not in words
+
+
+def test_runs_without_a_teacher_are_compared_to_none_of_several(runs, printed) -> None:
+    built = runs().point(0, teacher="big", overrides="teacher=big").point(1, teacher="huge", overrides="teacher=huge")
+    lines = printed(built)[0].splitlines()
+    cells = {line[:13]: line.split() for line in reversed(lines)}
+    assert cells["baseline (lab"] == ["baseline", "(labels)", "88.80", "±", "0.57"]
+    assert cells["label smoothi"][2:] == ["89.20", "±", "0.66", "+0.40", "[0.08,", "0.72]", "better"]
+    assert cells["teacher=big  "][-2:] == ["58", "90.8"]
+
+
+def test_points_with_the_same_runs_are_named_and_count_once(twins, printed) -> None:
+    text, words = printed(twins)
+    assert "tau=2: the same runs as tau=1" in text.splitlines()
+    assert "Of 2 points against the baseline: 2 better; 2 with" in words
+    assert "1 of the better ones may be explained" in words
+
+
+def test_validation_parts_select_apart(runs, printed) -> None:
+    built = runs()
+    for number, part in enumerate("aabb"):
+        told = {"overrides": f"dataset.split_seed={number}", "validation_id": part}
+        built.point(number, tau=1 + number, validation=0.9 - number / 100, **told)
+    words = printed(built)[1]
+    for tau, accuracy in ((1, "90.00"), (3, "88.00")):
+        assert (
+            "Among the points with its validation examples, validation selects "
+            f"kd at tau {tau}, alpha 0.7 (marked *), with {accuracy} % there."
+        ) in words

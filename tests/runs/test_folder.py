@@ -24,7 +24,8 @@ def finished(tmp_path: Path) -> RunFolder:
     folder = RunFolder(tmp_path / "runs" / "student-mlp-blobs-0123456789ab")
     folder.path.mkdir(parents=True)
     folder.save_state({"weights": torch.ones(2)}, ROWS)
-    folder.finish({"w": torch.arange(3.0)}, ROWS, "id\n", {"run_id": folder.path.name, "test_accuracy": 0.5})
+    result = {"run_id": folder.path.name, "test_accuracy": 0.5, "test_examples": 2, "train_seconds": 1.5}
+    folder.finish({"w": torch.arange(3.0)}, ROWS, "id,label,predicted\n0,1,1\n1,0,1\n", result)
     return folder
 
 
@@ -60,16 +61,30 @@ def _flip(path: Path) -> None:
 def test_weights_cut_short_are_noticed_before_they_are_read(finished: RunFolder) -> None:
     _cut(finished.path / "weights.safetensors")
     with pytest.raises(UserError, match=r"weights\.safetensors is damaged or missing; add --retrain-damaged"):
-        finished.check()
+        finished.check(thorough=False)
+
+
+@pytest.mark.parametrize("content", [None, "id,label,predicted\n0,1,1\n", "id,label\n0,1\n1,0\n"])
+def test_predictions_that_are_not_all_there_are_noticed(finished: RunFolder, content: str | None) -> None:
+    path = finished.path / "predictions.csv"
+    path.unlink() if content is None else path.write_text(content)
+    with pytest.raises(UserError, match=r"predictions\.csv is damaged"):
+        finished.check(thorough=False)
 
 
 def test_one_changed_bit_of_the_weights_is_noticed(finished: RunFolder) -> None:
+    finished.check(thorough=True)
     _flip(finished.path / "weights.safetensors")
+    finished.check(thorough=False)
+    with pytest.raises(UserError, match=r"weights\.safetensors is damaged"):
+        finished.check(thorough=True)
     with pytest.raises(UserError, match=r"weights\.safetensors is damaged"):
         finished.weights()
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"test_accuracy": 1}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"test_accuracy": 1}', '{"weights_bytes": 1, "weights_sha256": "x"}']
+)
 def test_a_damaged_result_is_named(finished: RunFolder, content: str) -> None:
     (finished.path / "result.json").write_text(content)
     with pytest.raises(UserError, match=r"result\.json is damaged"):
@@ -97,7 +112,7 @@ def test_a_damaged_run_is_set_aside_and_never_overwritten(finished: RunFolder) -
 def test_the_store_lists_what_it_can_read(finished: RunFolder) -> None:
     store = Store(finished.path.parent.parent)
     assert [result["test_accuracy"] for result in store.results()] == [0.5]
-    assert store.write_results().read_text().splitlines()[1].startswith("student-mlp-blobs-0123456789ab,0.5,")
+    assert store.write_results().read_text().splitlines()[1].startswith("student-mlp-blobs-0123456789ab,0.5,2,1.5,")
     _cut(finished.path / "result.json")
     (finished.path / "result.json").write_text("{")
     assert store.results() == []

@@ -21,6 +21,14 @@ def find(data_root: Path, folder: str) -> Path:
 
 
 def digest(files: Iterable[Path], folder: Path) -> str:
-    """SHA-256 over the files' paths in the folder and their sizes; the content is not read."""
-    listing = sorted((path.relative_to(folder).as_posix(), path.stat().st_size) for path in files)
+    """SHA-256 over the files' paths in the folder and their content."""
+    listing = sorted((path.relative_to(folder).as_posix(), _content(path)) for path in files)
     return hashlib.sha256(repr(listing).encode()).hexdigest()
+
+
+def _content(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; mend or remove it") from error

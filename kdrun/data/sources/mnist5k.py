@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdrun.data import Images, RawData
+from kdrun.data.sources.folder import digest
 from kdrun.errors import UserError
 
 
@@ -20,7 +21,8 @@ class Mnist5k:
     """
 
     def identity(self, data_root: Path) -> Mapping[str, str | int]:
-        return {"bytes": _file().stat().st_size}
+        path = _file()
+        return {"file_sha256": digest([path], path.parent)}
 
     def load(self, data_root: Path) -> RawData:
         import numpy as np

@@ -12,12 +12,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from kdrun.data import Images, RawData
+from kdrun.data.sources.folder import digest
 from kdrun.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
+_IDX_FILES = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 _SETS = ("MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100")
 
 
@@ -35,7 +37,16 @@ class Torchvision:
             raise UserError(f"dataset.source.dataset must be one of {', '.join(_SETS)}, got {self.dataset}")
 
     def identity(self, data_root: Path) -> Mapping[str, str | int]:
-        return {}
+        """A digest of the files, which are downloaded where they are not there; CIFAR's are fixed by their MD5 sums."""
+        if self.dataset.startswith("CIFAR"):
+            return {}
+        folder = data_root / self.dataset / "raw"
+        files = [folder / f"{name}-ubyte" for name in _IDX_FILES]
+        if not all(path.is_file() for path in files):
+            from torchvision import datasets
+
+            self._download(getattr(datasets, self.dataset), data_root)
+        return {"files_sha256": digest(files, folder)}
 
     def load(self, data_root: Path) -> RawData:
         from torchvision import datasets

@@ -1,0 +1,106 @@
+"""Ranges: what a composed configuration may hold beyond its types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from kdrun.config.explain import shown
+from kdrun.config.schema import Config
+from kdrun.errors import UserError
+
+PRECISIONS = ("fp32", "bf16")
+GREATEST_SEED = 2**53  # whole numbers above it do not survive JSON and CSV readers that hold them as float64
+
+_NAME = re.compile(r"[\w.+-]+")
+
+
+def check(config: Config) -> None:
+    """Refuses values out of range.
+
+    Raises UserError with the key, the range and the value.
+    """
+    if not config.tau > 0:
+        raise UserError(f"tau must be > 0, got {config.tau:g}")
+    if not 0 <= config.alpha <= 1:
+        raise UserError(f"alpha must be between 0 (labels only) and 1 (teacher only), got {config.alpha:g}")
+    if config.precision not in PRECISIONS:
+        raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, got {config.precision!r}")
+    if not config.outputs.strip():
+        raise UserError("outputs is empty; name a folder, such as outputs=outputs")
+    _check_names(config)
+    if not config.knowledge:
+        raise UserError("knowledge is empty; choose at least one term, such as knowledge=response/kd")
+    _check_terms("knowledge", config.knowledge)
+    for name, control in config.controls.items():
+        _check_control(f"controls.{name}", control)
+    _check_seeds(config)
+    _check_sizes(config)
+    _check_executor(config.executor)
+
+
+def _check_names(config: Config) -> None:
+    """Names become parts of folders' names."""
+    sections = {"teacher": config.teacher, "student": config.student, "mode": config.mode}
+    names = {key: section.get("name") if isinstance(section, dict) else None for key, section in sections.items()}
+    for key, name in {"dataset": config.dataset.name, **names}.items():
+        if not (isinstance(name, str) and _NAME.fullmatch(name)):
+            raise UserError(f"{key}.name must be letters, digits and any of _ . + -, got {shown(name)}")
+
+
+def _check_terms(key: str, terms: Any) -> None:
+    if not isinstance(terms, dict):
+        raise UserError(f"{key} must be a group of terms, got {shown(terms)}")
+    for name, term in terms.items():
+        if not isinstance(term, dict) or "_target_" not in term:
+            raise UserError(f"{key}.{name} is no term with a _target_: begin its file with `# @package {key}.NAME`")
+
+
+def _check_control(key: str, control: Any) -> None:
+    if not isinstance(control, dict) or set(control) != {"targets", "alpha", "knowledge"}:
+        raise UserError(
+            f"{key} must have targets, alpha and knowledge and nothing else: "
+            "begin its file with `# @package controls.NAME`"
+        )
+    alpha = control["alpha"]
+    if not isinstance(alpha, int | float) or isinstance(alpha, bool) or not 0 <= alpha <= 1:
+        raise UserError(f"{key}.alpha must be between 0 and 1, got {shown(alpha)}")
+    _check_terms(f"{key}.knowledge", control["knowledge"])
+
+
+def _check_seeds(config: Config) -> None:
+    if not config.seeds:
+        raise UserError("seeds is empty; give at least one, such as seeds=[0]")
+    if len(set(config.seeds)) < len(config.seeds):
+        raise UserError(f"seeds must differ from each other, got seeds={config.seeds}")
+    seeds = [("seeds", seed) for seed in config.seeds]
+    seeds += [("teacher_seed", config.teacher_seed), ("dataset.split_seed", config.dataset.split_seed)]
+    seeds += [] if config.data_seed is None else [("data_seed", config.data_seed)]
+    for key, seed in seeds:
+        _at_least(0, key, seed)
+        if seed > GREATEST_SEED:
+            raise UserError(f"{key} must be at most {GREATEST_SEED}, got {seed}")
+
+
+def _check_sizes(config: Config) -> None:
+    for key, value in (("train_size", config.train_size), ("teacher_train_size", config.teacher_train_size)):
+        _at_least(1, key, value)
+    for role, recipe in (("teacher", config.train.teacher), ("student", config.train.student)):
+        _at_least(1, f"train.{role}.epochs", recipe.epochs)
+        _at_least(1, f"train.{role}.batch_size", recipe.batch_size)
+        _at_least(0, f"train.{role}.augment.padding", recipe.augment.padding)
+
+
+def _check_executor(executor: Mapping[str, Any]) -> None:
+    """Here and not where they are used, so that they are refused also when nothing is left to train."""
+    for key, minimum in (("workers", 1), ("threads", 1), ("max_group", 1), ("state_every_s", 0)):
+        _at_least(minimum, f"executor.{key}", executor.get(key))
+    share = executor.get("memory_share", 1)
+    if not 0 < share <= 1:
+        raise UserError(f"executor.memory_share must be above 0 and at most 1, got {share:g}")
+
+
+def _at_least(minimum: int, key: str, value: float | None) -> None:
+    if value is not None and value < minimum:
+        raise UserError(f"{key} must be at least {minimum}, got {value}")
