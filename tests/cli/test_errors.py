@@ -43,6 +43,8 @@ MISTAKES = [
     (("sweep", "tau=range(0,20000)"), "the grid has 20,000 points, at most 10,000 are taken"),
     (("distill", "controls.label_smoothing.alpha=5"), "controls.label_smoothing.alpha must be between 0 and 1, got 5"),
     (("report", "outputs=ob"), "outputs=ob: `kdrun report` takes the folder as --outputs ob"),
+    (("distill", "executor=processes", "executor.workers=0"), "executor.workers must be at least 1, got 0"),
+    (("distill", "executor=processes", "executor.threads=0"), "executor.threads must be at least 1, got 0"),
     (("report",), "no report under outputs/reports"),
     (("report", "x"), "no report under outputs/reports"),
     (("options", "nothing"), "no group 'nothing'; the groups are"),

@@ -6,12 +6,10 @@ import os
 import signal
 from multiprocessing import active_children
 from pathlib import Path
-from typing import Any
 
 import pytest
 from carrying import Watching, assert_same_runs, carry_out, lab_at, plan
 
-from kdrun.errors import UserError
 from kdrun.executors.processes import Processes
 from kdrun.experiment.train import Interrupted, Rows
 
@@ -73,9 +71,3 @@ def test_when_told_to_stop_the_workers_save(tmp_path: Path) -> None:
     carry_out(specs, tmp_path / "cut")
     carry_out(specs, tmp_path / "one")
     assert_same_runs(tmp_path / "cut", tmp_path / "one")
-
-
-@pytest.mark.parametrize("numbers", [{"workers": 0, "threads": 1}, {"workers": 1, "threads": 0}])
-def test_numbers_out_of_range_are_refused(numbers: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match="must be at least 1, got 0"):
-        Processes(**numbers, max_group=1, memory_share=1.0, state_every_s=0.0)
