@@ -31,7 +31,7 @@ def whole(kdrun: Kdrun, tmp_path: Path) -> Path:
     return tmp_path / "whole"
 
 
-def _wait_for(happened: Callable[[], object], seconds: float = 60) -> None:
+def _wait_for(happened: Callable[[], object], seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while not happened() and time.monotonic() < end:
         time.sleep(0.005)
