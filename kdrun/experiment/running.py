@@ -86,7 +86,7 @@ def begin(spec: RunSpec, lab: Lab) -> Running:
     mode.trained.to(lab.device)
     mode.student.to(lab.device)  # another module where a term brings its own head
     optimizer, schedule = optimizer_of(spec.recipe, list(mode.trained.parameters()), steps)
-    constrain_after_steps(optimizer, mode.student)
+    constrain_after_steps(optimizer, mode.trained)
     learner = Learner(
         mode,
         optimizer,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from torch import Tensor, nn
 
@@ -29,6 +28,4 @@ class Mode(Protocol):
         ...
 
 
-Terms = Mapping[str, Any]
-
-__all__ = ["Mode", "Terms"]
+__all__ = ["Mode"]

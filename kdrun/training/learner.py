@@ -101,7 +101,13 @@ class Learner:
         self._losses.copy_(state["losses"])
 
 
-def constrain_after_steps(optimizer: Optimizer, network: nn.Module) -> None:
-    """Has a network with a constraint on its weights (max-norm) re-impose it after every update."""
-    if isinstance(network, Constrained):
-        optimizer.register_step_post_hook(lambda *_args: network.constrain())
+def constrain_after_steps(optimizer: Optimizer, trained: nn.Module) -> None:
+    """Has every module with a constraint on its weights (max-norm) re-impose it after every update."""
+    constrained = [module for module in trained.modules() if isinstance(module, Constrained)]
+
+    def constrain(*_args: object) -> None:
+        for module in constrained:
+            module.constrain()
+
+    if constrained:
+        optimizer.register_step_post_hook(constrain)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -181,12 +181,13 @@ def test_the_teacher_is_left_as_it_was() -> None:
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
-def test_max_norm_holds_after_every_step() -> None:
+@pytest.mark.parametrize("around", [lambda network: network, lambda network: nn.ModuleDict({"student": network})])
+def test_max_norm_holds_after_every_step_wherever_the_network_lies(around: Callable[[nn.Module], nn.Module]) -> None:
     network = Mlp(
         in_channels=1, image_size=6, num_classes=CLASSES, widths=[12], dropout=0.0, input_dropout=0.0, max_norm=0.1
     )
     optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
-    constrain_after_steps(optimizer, network)
+    constrain_after_steps(optimizer, around(network))
     network(torch.randn(8, 1, 6, 6)).square().mean().backward()
     optimizer.step()
     hidden = next(module for module in network.modules() if isinstance(module, nn.Linear))
