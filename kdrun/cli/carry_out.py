@@ -81,9 +81,13 @@ def _carry_out(plan: Plan, config: Config, store: Store, *, retrain_damaged: boo
         return []
     from kdrun.experiment.lab import Lab
     from kdrun.experiment.train import Interrupted, preflight
+    from kdrun.training.compiling import Compiling
     from kdrun.training.precision import choose_device
 
-    lab = Lab(store, choose_device(config.device), Path(config.data_root))
+    device = choose_device(config.device)
+    if config.cuda_graphs and device.type != "cuda":
+        raise UserError(f"cuda_graphs=true needs a CUDA device, got {device}; leave it out")
+    lab = Lab(store, device, Path(config.data_root), Compiling(config.compile, config.cuda_graphs))
     preflight(new, lab)
     store.check_writable()
     executor = make({key: value for key, value in config.executor.items() if key != "name"})

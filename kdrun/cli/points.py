@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kdrun.cli.saved import with_saved
 from kdrun.config.compose import Composer
 from kdrun.config.grid import Point, expand, one_point
+from kdrun.config.schema import Config
 from kdrun.plans.build import PointConfig
 
 
@@ -37,5 +39,15 @@ def grid(
 
 def _composed(composer: Composer, points: Sequence[Point]) -> list[PointConfig]:
     return [
-        (composer.config(point), " ".join(setting.text for setting in point if setting.is_swept)) for point in points
+        (_settled(composer.config(point)), " ".join(setting.text for setting in point if setting.is_swept))
+        for point in points
     ]
+
+
+def _settled(config: Config) -> Config:
+    """The configuration with what `precision=auto` means on its device."""
+    if config.precision != "auto":
+        return config
+    from kdrun.training.precision import choose_device, choose_precision
+
+    return replace(config, precision=choose_precision(config.precision, choose_device(config.device)))

@@ -10,7 +10,7 @@ from kdrun.config.explain import shown
 from kdrun.config.schema import Config
 from kdrun.errors import UserError
 
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 GREATEST_SEED = 2**53  # whole numbers above it do not survive JSON and CSV readers that hold them as float64
 
 _NAME = re.compile(r"[\w.+-]+")
@@ -27,6 +27,8 @@ def check(config: Config) -> None:
         raise UserError(f"alpha must be between 0 (labels only) and 1 (teacher only), got {config.alpha:g}")
     if config.precision not in PRECISIONS:
         raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, got {config.precision!r}")
+    if config.cuda_graphs and not config.compile:
+        raise UserError("cuda_graphs=true needs compile=true")
     if not config.outputs.strip():
         raise UserError("outputs is empty; name a folder, such as outputs=outputs")
     _check_names(config)

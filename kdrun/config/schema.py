@@ -73,6 +73,8 @@ class Config:
     teacher_train_size: int | None = MISSING
     device: str = MISSING
     precision: str = MISSING
+    compile: bool = MISSING
+    cuda_graphs: bool = MISSING
     data_root: str = MISSING
     outputs: str = MISSING
     sweep: list[str] = MISSING

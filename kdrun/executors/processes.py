@@ -64,6 +64,7 @@ class Processes:
             outputs=lab.store.outputs,
             data_root=lab.data_root,
             device=str(device),
+            compiling=lab.compiling,
             threads=self._threads or max(1, torch.get_num_threads() // self._workers),
             state_every_s=self._state_every_s,
             parent=os.getpid(),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kdrun.errors import UserError
 from kdrun.runs.spec import RunSpec
+from kdrun.training.compiling import Compiling
 
 if TYPE_CHECKING:
     from kdrun.experiment.train import Observer, Rows
@@ -33,6 +34,7 @@ class Job(NamedTuple):
     outputs: Path
     data_root: Path
     device: str
+    compiling: Compiling
     threads: int
     state_every_s: float
     parent: int
@@ -77,7 +79,7 @@ def work(job: Job, connection: Connection) -> None:
         return failures or {}
 
     torch.set_num_threads(job.threads)
-    lab = Lab(Store(job.outputs), torch.device(job.device), job.data_root)
+    lab = Lab(Store(job.outputs), torch.device(job.device), job.data_root, job.compiling)
     relay = Relay(connection)
     try:
         while (numbers := connection.recv()) is not None:

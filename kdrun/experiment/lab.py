@@ -19,6 +19,8 @@ from kdrun.errors import UserError
 from kdrun.experiment.build import source_of
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
+from kdrun.training.compiling import AS_WRITTEN, Compiling
+from kdrun.training.precision import compute_fp32_as_fp32
 
 EVALUATION_BATCH = 1000
 
@@ -64,12 +66,15 @@ class Lab:
     """Loads data sets once for all the runs of a process.
 
     device: where networks and data live. data_root: where data sets are looked for.
+    compiling: of the networks that train and teach.
     """
 
-    def __init__(self, store: Store, device: torch.device, data_root: Path) -> None:
+    def __init__(self, store: Store, device: torch.device, data_root: Path, compiling: Compiling = AS_WRITTEN) -> None:
+        compute_fp32_as_fp32()
         self.store = store
         self.device = device
         self.data_root = data_root
+        self.compiling = compiling
         self._data: dict[str, Data] = {}
         self.networks: dict[str, nn.Module] = {}  # finished runs' networks by fingerprint
 

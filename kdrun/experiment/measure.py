@@ -48,6 +48,8 @@ def finish(run: Running, data: Data, lab: Lab) -> dict[str, Any]:
         "latency_batch_ms": round(latency_ms(network, example, batch_size=batch_size), 4),
         "batch_size": batch_size,
         "train_seconds": round(run.seconds, 3),
+        "compile": lab.compiling.wanted,
+        "cuda_graphs": lab.compiling.cuda_graphs,
         **environment(lab.device),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -84,6 +86,7 @@ def environment(device: torch.device) -> dict[str, Any]:
         "kdrun": kdrun.__version__,
         "commit": _commit(),
         "torch": torch.__version__,
+        "tf32": torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32,
         "python": platform.python_version(),
         "system": platform.system(),
         "cpus": os.cpu_count(),

@@ -24,7 +24,7 @@ class StepMemory:
 
     weights: the student, what its terms train, and what they remember. gradients: one for each weight.
     optimizer: what it remembers, measured on a small vector and scaled.
-    activations: what the backward pass needs of the forward pass, the batch included; half of it under bf16.
+    activations: what the backward pass needs of the forward pass, the batch included; half of it in half precision.
     teacher: its weights, and the input and output of its largest layer.
     Workspaces of the device's library, fragmentation and values that live for a moment only are left out.
     """
@@ -45,10 +45,10 @@ def step_memory(
 ) -> StepMemory:
     """Follows a step on the meta device.
 
-    mode, teachers, batch: all on the meta device. optimizer: as in a recipe. precision: fp32 or bf16.
+    mode, teachers, batch: all on the meta device. optimizer: as in a recipe. precision: fp32, bf16 or fp16.
     Raises UserError for an optimiser that cannot be made, and RuntimeError where a term needs data.
     """
-    share = 0.5 if precision == "bf16" else 1.0
+    share = 1.0 if precision == "fp32" else 0.5
     trained = [one for one in mode.trained.parameters() if one.requires_grad]
     said, layer = None, 0
     for teacher in teachers:

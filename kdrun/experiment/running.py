@@ -96,6 +96,7 @@ def begin(spec: RunSpec, lab: Lab) -> Running:
         device=lab.device,
         precision=spec.precision,
     )
+    lab.compiling.apply(mode)
     running = Running(spec, folder, learner, Position(0, 0))
     _resume(running)
     return running

@@ -149,11 +149,9 @@ def _teacher_of(runs: Sequence[Running], lab: Lab) -> Iterator[Teacher | None]:
     (parent,) = spec.parents
     every_layer = [layer for layers in asking.values() for layer in layers]
     teacher = NetworkTeacher(finished_network(parent, lab), every_layer, autocast(lab.device, spec.precision))
+    lab.compiling.apply(teacher)
     data = lab.data(spec.dataset)
-    try:
-        yield make(spec.targets, teacher, data.evaluate_on(data.training_part(spec))) if spec.targets else teacher
-    finally:
-        teacher.close()
+    yield make(spec.targets, teacher, data.evaluate_on(data.training_part(spec))) if spec.targets else teacher
 
 
 def preflight(specs: Sequence[RunSpec], lab: Lab) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -36,10 +37,22 @@ class TappedNetwork:
 
     def __init__(self, network: nn.Module, layers: Iterable[str] = ()) -> None:
         self.network = network
+        self._layers = tuple(dict.fromkeys(layers))
         self._features: dict[str, Tensor] | None = None  # only while the network is called from here
-        self._handles = [self._hook(name) for name in dict.fromkeys(layers)]
+        self._handles = [self._hook(name) for name in self._layers]
+        self._ask = self._asked
 
     def __call__(self, inputs: Tensor | dict[str, Tensor]) -> Signals:
+        return self._ask(inputs)
+
+    def compile(self, **options: Any) -> None:
+        """Has the network compiled from the next call on, when called from here; by itself it stays as it is.
+
+        options: of `torch.compile`.
+        """
+        self._ask = torch.compile(self._asked, **options)
+
+    def _asked(self, inputs: Tensor | dict[str, Tensor]) -> Signals:
         features: dict[str, Tensor] = {}
         self._features = features
         try:
@@ -47,7 +60,8 @@ class TappedNetwork:
         finally:
             # Handed over, not kept: activations must not outlive the step.
             self._features = None
-        return Signals(logits, features)
+        # By name, which torch.compile keeps watch on: what it made for other layers is not taken for these.
+        return Signals(logits, {name: features[name] for name in self._layers if name in features})
 
     def close(self) -> None:
         """Takes the hooks off the network again."""

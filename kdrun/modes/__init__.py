@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
@@ -25,6 +25,10 @@ class Mode(Protocol):
 
     def losses(self, batch: Batch, teacher: Signals | None) -> Tensor:
         """The parts of the batch's loss, shape (len(part_names),); the first one has the gradient."""
+        ...
+
+    def compile(self, **options: Any) -> None:
+        """Has the networks that it trains compiled from the next losses on. options: of `torch.compile`."""
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -45,3 +46,6 @@ class Offline:
         student = self._tapped(batch.inputs)
         said = student if teacher is None else teacher  # without a teacher, no term looks at it
         return stacked(combined(student, said, batch, terms=self._terms, alpha=self._alpha))
+
+    def compile(self, **options: Any) -> None:
+        self._tapped.compile(**options)

@@ -14,7 +14,7 @@ from kdrun.runs.code import digests
 Kind = Literal["teacher", "baseline", "control", "student"]
 
 # Raised when a change of the code changes what a run computes, so that older results are not taken for new ones.
-SEMANTICS = 1
+SEMANTICS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class RunSpec:
     dataset: name, source, normalisation and split, and the identity of the content.
     train_size: the first so many examples of the training part; None: all.
     model, recipe: as composed.
-    precision: fp32 or bf16.
+    precision: fp32, bf16 or fp16; never auto, which means different things on different machines.
     alpha: weight of the teacher's side; terms: knowledge by name, as composed (empty without a teacher's side).
     mode: who teaches whom, as composed; None where nobody does.
     targets: what stands for the teacher, as composed: a substitute made from its signals; empty for themselves.

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 from torch import nn
 
 from kdrun.models import TappedNetwork
+from kdrun.models.folding import folded
+from kdrun.models.taps import layers_of
 from kdrun.signals import Batch, Signals
 
 
 class NetworkTeacher:
-    """A network in evaluation mode, asked without gradients.
+    """A copy of a network in evaluation mode, with its batch norms folded, asked without gradients.
 
+    network: it is left as it is.
     layers: names of the features that the knowledge terms read.
     precision: the context in which it computes.
     """
 
     def __init__(self, network: nn.Module, layers: Iterable[str], precision: AbstractContextManager[object]) -> None:
-        self._tapped = TappedNetwork(network.eval().requires_grad_(False), layers)
+        names, taps = list(layers), layers_of(network)
+        asked = folded(network, [taps[name] for name in names if name in taps])
+        self._tapped = TappedNetwork(asked.requires_grad_(False), names)
         self._precision = precision
 
     def signals(self, batch: Batch) -> Signals:
-        with torch.no_grad(), self._precision:
-            return self._tapped(batch.inputs)
+        with torch.inference_mode(), self._precision:
+            said = self._tapped(batch.inputs)
+        # Copies made out here may be kept for the students' gradients; the originals may not.
+        return Signals(said.logits.clone(), {name: value.clone() for name, value in said.features.items()})
 
-    def close(self) -> None:
-        """Leaves the network as it was, for the next who asks it."""
-        self._tapped.close()
+    def compile(self, **options: Any) -> None:
+        """Has the network compiled from the next call on. options: of `torch.compile`."""
+        self._tapped.compile(**options)

@@ -13,7 +13,7 @@ from kdrun.models import Constrained
 from kdrun.modes import Mode
 from kdrun.seeding import mix
 from kdrun.signals import Batch, Signals
-from kdrun.training.precision import autocast, seed_device
+from kdrun.training.precision import autocast, grad_scaler, seed_device
 
 
 class Position(NamedTuple):
@@ -47,6 +47,7 @@ class Learner:
         self._seed = seed
         self._device = device
         self._autocast = autocast(device, precision)
+        self._scaler = grad_scaler(device, precision)
         # (steps, parts): stays on the device, so that a step never waits for it
         self._losses = torch.zeros(steps_per_epoch, len(mode.part_names), device=device)
 
@@ -57,8 +58,9 @@ class Learner:
         with self._autocast:
             losses = self.mode.losses(batch, said)
         self._optimizer.zero_grad(set_to_none=True)
-        losses[0].backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
+        self._scaler.scale(losses[0]).backward()  # type: ignore[no-untyped-call]
+        self._scaler.step(self._optimizer)  # a fused optimiser is not waited for
+        self._scaler.update()
         self._schedule.step()
         self._losses[position.step] = losses.detach()
 
@@ -90,6 +92,7 @@ class Learner:
             "trained": self.mode.trained.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "schedule": self._schedule.state_dict(),
+            "scaler": self._scaler.state_dict(),
             "losses": self._losses,
         }
 
@@ -98,6 +101,7 @@ class Learner:
         self.mode.trained.load_state_dict(state["trained"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._schedule.load_state_dict(state["schedule"])
+        self._scaler.load_state_dict(state["scaler"])
         self._losses.copy_(state["losses"])
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 
 from kdrun.errors import UserError
 
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+# What `torch.cpu` calls bfloat16 products in hardware: x86 in vectors, x86 in tiles, ARM.
+_CPU_BF16 = ("avx512_bf16", "amx_bf16", "bf16")
 
 
 def choose_device(name: str) -> torch.device:
@@ -26,11 +32,39 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def autocast(device: torch.device, precision: str) -> torch.autocast:
+def choose_precision(name: str, device: torch.device) -> str:
+    """The precision for `precision=`: auto is bf16 where the device has it in hardware, else fp32."""
+    if name != "auto":
+        return name
+    return "bf16" if _has_bf16(device) else "fp32"
+
+
+def _has_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # Early versions of torch cannot tell.
+    capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(capabilities.get(name) for name in _CPU_BF16)
+
+
+def compute_fp32_as_fp32() -> None:
+    """Switches TensorFloat-32 off in this process: a GPU's products of float32 then have all of its 24 bits.
+
+    Torch has it on for convolutions and off for matrix products.
+    """
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
     """A context in which networks compute in `precision`; weights and losses stay in float32."""
-    dtype = _DTYPES[precision]
-    enabled = dtype is not torch.float32
-    return torch.autocast(device.type, dtype=dtype if enabled else torch.bfloat16, enabled=enabled)
+    return torch.autocast(device.type, dtype=_AUTOCAST[precision]) if precision in _AUTOCAST else nullcontext()
+
+
+def grad_scaler(device: torch.device, precision: str) -> torch.amp.GradScaler:
+    """Scales losses under fp16, so that small gradients are not lost to its range; under the others it does nothing."""
+    return torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
 
 def seed_device(device: torch.device, seed: int) -> None:
