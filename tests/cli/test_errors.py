@@ -27,6 +27,11 @@ MISTAKES = [
     (("distill", "--config-dir", "nowhere"), "no config folder"),
     (("distill", "device=cuda:99"), "is not on this machine; use auto or cpu"),
     (("distill", "device=quantum"), "unknown device 'quantum'; use auto, cpu, cuda or cuda:N"),
+    (
+        ("distill", "device=cpu", "compile=true", "cuda_graphs=true"),
+        "cuda_graphs=true needs a CUDA device, got cpu; leave it out",
+    ),
+    (("sweep", "compile=true,false"), "compile is not part of a run and cannot be swept; give it one value"),
     (("distill", "dataset=mnist"), "KDRUN_DATA"),
     (("distill", "dataset=image_folder", "dataset.source.folder=nowhere"), "nowhere"),
     (("distill", "dataset=parquet", "dataset.source.folder=nowhere"), "nowhere"),
@@ -74,7 +79,7 @@ UNFIT = [
     ((*CONV, "student.widths=[8,16]", "knowledge=feature/attention"), "stages do not pair up: the student has 2"),
     (
         (*CONV, "knowledge=feature/fitnet", "knowledge.fitnet.student_layer=stage9"),
-        "the student has no layer 'stage9'; choose one of: stem, stage1_preact, stage1",
+        "the student has no layer 'stage9'; choose one of: stem, stage1, stage1_preact",
     ),
     ((*CONV, "knowledge=relation/rkd", "knowledge.rkd.teacher_layer=fc"), "the teacher has no layer 'fc'"),
     ((*CONV, "knowledge=relation/fsp"), "fsp needs equal channels"),

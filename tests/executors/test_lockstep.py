@@ -33,6 +33,7 @@ SWEEPS = {
     "seeds of initialisation": ("data_seed=0", "seeds=[0,1]", "train.student.optimizer.lr=0.01,0.003"),
     "architectures": ("student=mlp30,mlp64",),
     "bf16": ("precision=bf16", "tau=1,8"),
+    "fp16": ("precision=fp16", "tau=1,8"),
 }
 
 
@@ -47,8 +48,11 @@ def test_runs_side_by_side_leave_the_files_of_single_runs(tmp_path: Path, overri
 
 
 @pytest.mark.parametrize(("steps", "finished"), [(2, 0), (4, 0), (8, 0), (15, 0), (17, 2)])
-def test_a_group_that_was_cut_off_goes_on_to_the_same_files(tmp_path: Path, steps: int, finished: int) -> None:
-    specs = plan("tau=1,8", "student=mlp", "student.dropout=0.3")
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_a_group_that_was_cut_off_goes_on_to_the_same_files(
+    tmp_path: Path, steps: int, finished: int, precision: str
+) -> None:
+    specs = plan("tau=1,8", "student=mlp", "student.dropout=0.3", f"precision={precision}")
     carry_out(specs, tmp_path / "whole")
     carry_out(specs[:1], tmp_path / "cut")
     interrupted_after(steps, specs, tmp_path / "cut")

@@ -22,7 +22,7 @@ from kdrun.signals import Batch, Pair, Signals
 from kdrun.teachers.network import NetworkTeacher
 from kdrun.training.learner import Learner, Position, constrain_after_steps
 from kdrun.training.loop import Reached, fit
-from kdrun.training.precision import autocast, seed_device
+from kdrun.training.precision import autocast, grad_scaler, seed_device
 from kdrun.training.schedules import one_cycle
 
 CPU = torch.device("cpu")
@@ -53,14 +53,14 @@ def _teacher() -> NetworkTeacher:
     return NetworkTeacher(_network(99), (), autocast(CPU, "fp32"))
 
 
-def _learner(alpha: float, tau: float = 4.0, seed: int = 0, lr: float = 0.01) -> Learner:
+def _learner(alpha: float, tau: float = 4.0, seed: int = 0, lr: float = 0.01, precision: str = "fp32") -> Learner:
     student = _network(seed)
     signals = Signals(torch.zeros(2, CLASSES, device="meta"))
     terms = {"kd": Term(SoftTargets(Pair(signals, signals, CLASSES, 90), tau=tau, standardise=False), 1.0, 0)}
     mode = Offline(student, terms, exported=student, alpha=alpha, needs_teacher=True)
     optimizer = torch.optim.AdamW(mode.trained.parameters(), lr=lr, fused=True)
     schedule = one_cycle(optimizer, epochs=EPOCHS, steps_per_epoch=_stream().steps_per_epoch)
-    return Learner(mode, optimizer, schedule, seed=seed, steps_per_epoch=5, device=CPU, precision="fp32")
+    return Learner(mode, optimizer, schedule, seed=seed, steps_per_epoch=5, device=CPU, precision=precision)
 
 
 def _fit(
@@ -136,6 +136,47 @@ def test_a_pause_and_a_fresh_start_from_the_state_change_nothing(pause_at: int) 
     list(_fit([resumed], start=reached.position))
     assert _same(whole, resumed)
     assert whole.epoch_losses() == resumed.epoch_losses()
+
+
+def _scale(learner: Learner) -> float:
+    return float(learner.state()["scaler"]["scale"])
+
+
+def test_under_fp16_a_step_whose_gradients_overflow_is_left_out_and_the_scale_halved() -> None:
+    learner = _learner(alpha=0.0, precision="fp16")
+    learner.load_state(learner.state() | {"scaler": grad_scaler(CPU, "fp16").state_dict() | {"scale": 2.0**100}})
+    before = [value.clone() for value in _weights(learner)]
+    batch = next(_stream().epoch(0))
+    learner.step(batch, None, START)
+    assert all(torch.equal(a, b) for a, b in zip(before, _weights(learner), strict=True))
+    assert _scale(learner) == 2.0**99
+    assert learner.first_bad_step() is None
+
+
+def test_the_scale_goes_on_where_it_was_after_a_resume() -> None:
+    whole, cut = _learner(alpha=0.7, precision="fp16"), _learner(alpha=0.7, precision="fp16")
+    soon = grad_scaler(CPU, "fp16").state_dict() | {"scale": 2.0**5, "growth_interval": 3}
+    for learner in (whole, cut):
+        learner.load_state(learner.state() | {"scaler": soon})
+    list(_fit([whole]))
+    for reached in _fit([cut], pause_at=6):
+        if not reached.epoch_done:
+            break
+    resumed = _learner(alpha=0.7, precision="fp16")
+    resumed.load_state(cut.state())
+    list(_fit([resumed], start=reached.position))
+    assert _scale(whole) == _scale(resumed) == 2.0 ** (5 + EPOCHS * 5 // 3)
+    assert _same(whole, resumed)
+
+
+def test_fp16_learns_as_fp32_does() -> None:
+    losses = []
+    for precision in ("fp32", "fp16"):
+        learner = _learner(alpha=0.7, precision=precision)
+        list(_fit([learner]))
+        losses.append(learner.epoch_losses()["train_loss"])
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)
+    assert losses[1] != losses[0]
 
 
 def test_dropout_draws_anew_at_every_step() -> None:
