@@ -46,7 +46,7 @@ class Batches:
         labels, ids = part.labels[order], part.ids[order]
         for step in range(start, self.steps_per_epoch):
             rows = slice(step * self.batch_size, (step + 1) * self.batch_size)
-            images = apply(part.images[order[rows]], views[rows], self._family)
+            images = apply(part.images.index_select(0, order[rows]), views[rows], self._family)
             yield Batch(self._normalise(images), labels[rows], ids[rows], views[rows], epoch)
 
     def _views(self, epoch: int) -> Tensor:

@@ -42,7 +42,7 @@ class Normalise:
                 "give one for every channel, or say dataset.mean=null dataset.std=null to compute them"
             )
         scale, shift = _scale_and_shift(self.mean, self.std, images.device)
-        return torch.addcmul(shift, images.float(), scale)
+        return images.float().mul_(scale).add_(shift)  # several times as fast as addcmul, which has to broadcast
 
 
 def channel_statistics(part: Part) -> Normalise:

@@ -9,28 +9,27 @@ from copy import deepcopy
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from kdrun.models.taps import Tap
+from kdrun.models.taps import Tap, layers_of
 
 # Of these types exactly: a subclass may compute something else.
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
-def folded(network: nn.Module, tapped: Collection[Tap]) -> nn.Module:
+def folded(network: nn.Module) -> nn.Module:
     """A copy in evaluation mode that computes the same but for rounding, with fewer operations.
 
         w' = w * gamma / sqrt(var + eps),    b' = (b - mean) * gamma / sqrt(var + eps) + beta
 
-    Forward and the paths of submodules stay: in place of a batch norm there is an identity. Linear layers are left,
-    because what follows them may normalise another dimension than theirs; a network whose forward depends on values,
-    so that torch.fx cannot follow it, is copied as it is.
-
-    tapped: where features are read; nothing is folded across such a place.
+    Forward and the paths of submodules stay: in place of a batch norm there is an identity. Nothing is folded across
+    a place that the network names as a layer, read or not, so that the rounding does not depend on who reads what.
+    Linear layers are left, because what follows them may normalise another dimension than theirs. A network that
+    names no layers, or whose forward depends on values so that torch.fx cannot follow it, is copied as it is.
     """
     copy = deepcopy(network).eval()
     modules = dict(copy.named_modules())
     for conv, norm in list(_pairs(copy, modules)):
-        if not any(_separates(tap, conv, norm) for tap in tapped):
+        if not any(_separates(tap, conv, norm) for tap in layers_of(network).values()):
             copy.set_submodule(conv, fuse_conv_bn_eval(modules[conv], modules[norm]))
             copy.set_submodule(norm, nn.Identity())
     return copy

@@ -11,7 +11,6 @@ from torch import nn
 
 from kdrun.models import TappedNetwork
 from kdrun.models.folding import folded
-from kdrun.models.taps import layers_of
 from kdrun.signals import Batch, Signals
 
 
@@ -24,9 +23,7 @@ class NetworkTeacher:
     """
 
     def __init__(self, network: nn.Module, layers: Iterable[str], precision: AbstractContextManager[object]) -> None:
-        names, taps = list(layers), layers_of(network)
-        asked = folded(network, [taps[name] for name in names if name in taps])
-        self._tapped = TappedNetwork(asked.requires_grad_(False), names)
+        self._tapped = TappedNetwork(folded(network).requires_grad_(False), layers)
         self._precision = precision
 
     def signals(self, batch: Batch) -> Signals:
