@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -24,10 +23,11 @@ def in_float32(loss: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(loss)
     def widened(*args: P.args, **kwargs: P.kwargs) -> T:
-        device = next(tensor.device.type for tensor in _tensors(args))
-        known = torch.amp.is_autocast_available(device)  # not on the meta device
-        on = known and torch.is_autocast_enabled(device)
-        with torch.autocast(device, enabled=False) if on else nullcontext():
+        device = next(_tensors(args)).device.type
+        # Not known on the meta device; elsewhere it is cheaper to ask than to switch off what is off.
+        if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
+            return loss(*map(_widen, args), **kwargs)  # type: ignore[arg-type]
+        with torch.autocast(device, enabled=False):
             return loss(*map(_widen, args), **kwargs)  # type: ignore[arg-type]
 
     return widened

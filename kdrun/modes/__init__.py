@@ -23,8 +23,8 @@ class Mode(Protocol):
     teacher_layers: tuple[str, ...] | None
     part_names: tuple[str, ...]
 
-    def losses(self, batch: Batch, teacher: Signals | None) -> Tensor:
-        """The parts of the batch's loss, shape (len(part_names),); the first one has the gradient."""
+    def losses(self, batch: Batch, teacher: Signals | None) -> tuple[Tensor, ...]:
+        """The batch's loss and its parts, scalars () in the order of `part_names`; the first one is followed back."""
         ...
 
     def compile(self, **options: Any) -> None:

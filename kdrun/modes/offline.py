@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from kdrun.models import TappedNetwork
-from kdrun.modes.loss import Term, combined, part_names, stacked
+from kdrun.modes.loss import Term, combined, part_names
 from kdrun.signals import Batch, Signals
 
 
@@ -42,10 +42,10 @@ class Offline:
         self._terms = terms
         self._alpha = alpha
 
-    def losses(self, batch: Batch, teacher: Signals | None) -> Tensor:
+    def losses(self, batch: Batch, teacher: Signals | None) -> tuple[Tensor, ...]:
         student = self._tapped(batch.inputs)
         said = student if teacher is None else teacher  # without a teacher, no term looks at it
-        return stacked(combined(student, said, batch, terms=self._terms, alpha=self._alpha))
+        return combined(student, said, batch, terms=self._terms, alpha=self._alpha)
 
     def compile(self, **options: Any) -> None:
         self._tapped.compile(**options)

@@ -62,7 +62,7 @@ class Learner:
         self._scaler.step(self._optimizer)  # a fused optimiser is not waited for
         self._scaler.update()
         self._schedule.step()
-        self._losses[position.step] = losses.detach()
+        torch.stack([part.detach() for part in losses], out=self._losses[position.step])
 
     @property
     def network(self) -> nn.Module:
