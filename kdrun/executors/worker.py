@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kdrun.data import Room
 from kdrun.errors import UserError
 from kdrun.runs.spec import RunSpec
 
@@ -33,6 +34,7 @@ class Job(NamedTuple):
     outputs: Path
     data_root: Path
     device: str
+    room: Room
     threads: int
     state_every_s: float
     parent: int
@@ -77,7 +79,7 @@ def work(job: Job, connection: Connection) -> None:
         return failures or {}
 
     torch.set_num_threads(job.threads)
-    lab = Lab(Store(job.outputs), torch.device(job.device), job.data_root)
+    lab = Lab(Store(job.outputs), torch.device(job.device), job.data_root, job.room)
     relay = Relay(connection)
     try:
         while (numbers := connection.recv()) is not None:

@@ -49,6 +49,7 @@ def finish(run: Running, data: Data, lab: Lab) -> dict[str, Any]:
         "batch_size": batch_size,
         "train_seconds": round(run.seconds, 3),
         **environment(lab.device),
+        "data_placement": data.placement,
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     run.folder.finish(network.state_dict(), run.rows, _predictions(logits, test), result)
