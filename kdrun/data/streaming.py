@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from math import prod
-from multiprocessing import forkserver, get_context, parent_process
+from multiprocessing import forkserver, parent_process
 from multiprocessing.connection import wait
 from threading import Thread
 from typing import Any
@@ -24,11 +25,12 @@ from kdrun.machine import cpus
 # What all processes together hold ready. Tensors travel in shared memory, of which a container often has 64 MiB.
 READY_BYTES = 2**25
 _JOBS_A_PROCESS = 2
+_LAST_JOBS_S = 5.0  # between a wish to end and the end
 
 # A fork of this process would share torch's threads and a GPU's context, and a process started afresh imports torch,
 # which takes seconds. On Linux a server without threads imports it once, and forks the processes that decode. Apple's
 # libraries stand no fork, whoever makes it.
-_CONTEXT = get_context("forkserver" if sys.platform == "linux" else "spawn")
+_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 
 
 class Loader:
@@ -74,7 +76,7 @@ class _Crew:
     def __init__(self, device: torch.device, processes: int) -> None:
         self._jobs = _Jobs()
         several: dict[str, Any] = {
-            "multiprocessing_context": _CONTEXT,
+            "multiprocessing_context": _METHOD,
             "prefetch_factor": _JOBS_A_PROCESS,
             "persistent_workers": True,
             "worker_init_fn": _follow_parent,
@@ -106,8 +108,10 @@ class _Crew:
             ) from error
 
     def _begun(self) -> Iterator[Tensor | str]:
-        with ignored_by_children(signal.SIGINT, signal.SIGTERM):  # only the parent decides when they end
-            if _CONTEXT.get_start_method() != "forkserver":
+        if not self._loader.num_workers:
+            return iter(self._loader)
+        with ignored_by_children(signal.SIGINT, signal.SIGTERM):  # only this process decides when they end
+            if _METHOD == "spawn":
                 return iter(self._loader)
             forkserver.set_forkserver_preload([__name__, "PIL.Image"])
             forkserver.ensure_running()
@@ -138,15 +142,24 @@ class _Decoder:
 
 
 def _follow_parent(_number: int) -> None:
-    """Ends this process with the one that started it, however that ends, and not before."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # torch has set handlers of its own
+    """Ends this process with the one that started it, however that ends, and hardly before.
+
+    A signal that was meant for all of them (Ctrl-C, a system that shuts down) leaves the other the time to finish its
+    step with what it asked for, and to save.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: _end_after(lambda: time.sleep(_LAST_JOBS_S)))
     parent = parent_process()
     if parent is not None:
         # DataLoader's own look at the parent's number sees the server, which lives as long as this process does.
-        Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+        _end_after(lambda: wait([parent.sentinel]))
 
 
-def _end_with(sentinel: int) -> None:
-    wait([sentinel])
-    os._exit(1)
+def _end_after(happened: Callable[[], object]) -> None:
+    """Ends this process when `happened` returns; does not wait for it."""
+
+    def end() -> None:
+        happened()
+        os._exit(1)
+
+    Thread(target=end, daemon=True).start()
