@@ -13,6 +13,7 @@ import click
 
 from kdrun.cli.console import progress_console, result_console
 from kdrun.cli.dry_run import print_plan
+from kdrun.cli.laboratory import lab_for
 from kdrun.cli.progress import progress_for
 from kdrun.cli.saved import command_line
 from kdrun.config.schema import Config
@@ -79,15 +80,9 @@ def _carry_out(plan: Plan, config: Config, store: Store, *, retrain_damaged: boo
     new = unfinished(plan, store, retrain_damaged=retrain_damaged)
     if not new:
         return []
-    from kdrun.experiment.lab import Lab
     from kdrun.experiment.train import Interrupted, preflight
-    from kdrun.training.compiling import Compiling
-    from kdrun.training.precision import choose_device
 
-    device = choose_device(config.device)
-    if config.cuda_graphs and device.type != "cuda":
-        raise UserError(f"cuda_graphs=true needs a CUDA device, got {device}; leave it out")
-    lab = Lab(store, device, Path(config.data_root), Compiling(config.compile, config.cuda_graphs))
+    lab = lab_for(config, store)
     preflight(new, lab)
     store.check_writable()
     executor = make({key: value for key, value in config.executor.items() if key != "name"})

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 
+from kdrun.cli.laboratory import lab_for
 from kdrun.plans import Plan
 from kdrun.plans.build import PointConfig
 from kdrun.runs.folder import RunFolder
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from kdrun.experiment.describe import Description, TermShapes
+    from kdrun.experiment.lab import Lab
     from kdrun.experiment.memory import StepMemory
 
 MIB = 2**20
@@ -31,7 +32,8 @@ def print_plan(points: Sequence[PointConfig], plan: Plan, store: Store, console:
 
     Raises UserError, before anything is printed, for what does not fit together.
     """
-    descriptions = _descriptions(plan, store, Path(points[0][0].data_root))
+    lab = lab_for(points[0][0], store)
+    descriptions = _descriptions(plan, lab)
     text = yaml.safe_dump(asdict(points[0][0]), sort_keys=False)
     console.print(text, highlight=False, markup=False, soft_wrap=True)
     swept = [overrides for _, overrides in points if overrides]
@@ -40,6 +42,7 @@ def print_plan(points: Sequence[PointConfig], plan: Plan, store: Store, console:
         console.print("\n".join([*lines, ""]), highlight=False, markup=False, soft_wrap=True)
     for description in descriptions:
         _print_description(description, console)
+    _print_data(plan, lab, console)
     states = {spec: state_of(store.folder(spec)) for spec in plan.runs}
     rows = ((spec.title, state, spec.run_id) for spec, state in states.items())
     console.print(_table(("run", "state", "folder"), rows), highlight=False)
@@ -58,14 +61,10 @@ def state_of(folder: RunFolder) -> str:
     return "begun" if folder.is_started else "new"
 
 
-def _descriptions(plan: Plan, store: Store, data_root: Path) -> list[Description]:
+def _descriptions(plan: Plan, lab: Lab) -> list[Description]:
     """Each distinct student with its teacher; teachers alone where there is no student. Every run is tried."""
-    import torch
-
     from kdrun.experiment.describe import describe
-    from kdrun.experiment.lab import Lab
 
-    lab = Lab(store, torch.device("cpu"), data_root)
     wanted = "student" if any(use.role == "student" for use in plan.uses) else "teacher"
     tried: dict[RunSpec, Description] = {}
     shown: dict[Description, None] = {}
@@ -77,6 +76,17 @@ def _descriptions(plan: Plan, store: Store, data_root: Path) -> list[Description
         if use.role == wanted:
             shown[tried[alike]] = None
     return list(shown)
+
+
+def _print_data(plan: Plan, lab: Lab, console: Console) -> None:
+    """A line for each data set: how large it is, decoded, and where it would be while networks are trained."""
+    lines: dict[str, None] = {}  # runs may share a data set
+    for spec in plan.runs:
+        data = lab.data(spec.dataset)
+        examples = sum(map(len, data.splits.parts))
+        size = f"{examples:,} images, {data.splits.image_bytes / MIB:.1f} MiB decoded"
+        lines[f"data {spec.dataset['name']}: {size}, {data.placement} ({lab.device})"] = None
+    console.print("\n".join([*lines, ""]), highlight=False, soft_wrap=True)
 
 
 def _print_description(description: Description, console: Console) -> None:

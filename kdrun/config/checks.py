@@ -39,6 +39,8 @@ def check(config: Config) -> None:
         _check_control(f"controls.{name}", control)
     _check_seeds(config)
     _check_sizes(config)
+    _check_share("data_memory_share", config.data_memory_share)
+    _at_least(0, "loader_workers", config.loader_workers)
     _check_executor(config.executor)
 
 
@@ -98,9 +100,12 @@ def _check_executor(executor: Mapping[str, Any]) -> None:
     """Here and not where they are used, so that they are refused also when nothing is left to train."""
     for key, minimum in (("workers", 1), ("threads", 1), ("max_group", 1), ("state_every_s", 0)):
         _at_least(minimum, f"executor.{key}", executor.get(key))
-    share = executor.get("memory_share", 1)
+    _check_share("executor.memory_share", executor.get("memory_share", 1))
+
+
+def _check_share(key: str, share: float) -> None:
     if not 0 < share <= 1:
-        raise UserError(f"executor.memory_share must be above 0 and at most 1, got {share:g}")
+        raise UserError(f"{key} must be above 0 and at most 1, got {share:g}")
 
 
 def _at_least(minimum: int, key: str, value: float | None) -> None:

@@ -72,6 +72,8 @@ class Config:
     train_size: int | None = MISSING
     teacher_train_size: int | None = MISSING
     device: str = MISSING
+    data_memory_share: float = MISSING
+    loader_workers: int | None = MISSING
     precision: str = MISSING
     compile: bool = MISSING
     cuda_graphs: bool = MISSING

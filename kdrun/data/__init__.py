@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,32 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+class Undecoded(Protocol):
+    """Images (N, C, H, W) uint8 before they are decoded; a few of them are small, and travel to other processes."""
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Tensor | slice, /) -> Undecoded:
+        """Those alone, still undecoded. rows: a slice, or int64 indices on the CPU."""
+        ...
+
+    def decoded(self, *, threads: int) -> Tensor:
+        """(N, C, H, W) uint8 on the CPU. threads: at most. Raises UserError naming the image that is damaged."""
+        ...
+
+    def check(self) -> None:
+        """Raises UserError naming the first image that is damaged, as far as can be seen without decoding."""
+        ...
+
+
 @dataclass(frozen=True)
 class Images:
-    """Images and labels as they are stored: images (N, C, H, W) uint8, labels (N,) int64."""
+    """Images and labels as they are stored: images (N, C, H, W) uint8, undecoded or not; labels (N,) int64."""
 
-    images: Tensor
+    images: Tensor | Undecoded
     labels: Tensor
 
 
@@ -26,6 +48,23 @@ class RawData:
     train: Images
     test: Images | None
     class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Room:
+    """What data may take for themselves; it changes no result.
+
+    memory_share: in (0, 1], of the memory that is available where networks are trained, for decoded images.
+    loader_workers: >= 0, processes that decode images which do not fit into it.
+    """
+
+    memory_share: float
+    loader_workers: int
+
+    def divided(self, processes: int, devices: int) -> Room:
+        """A part for each of several processes, that share so many devices."""
+        on_one_device = math.ceil(processes / devices)
+        return Room(self.memory_share / on_one_device, math.ceil(self.loader_workers / processes))
 
 
 class Source(Protocol):
@@ -39,8 +78,8 @@ class Source(Protocol):
         ...
 
     def load(self, data_root: Path) -> RawData:
-        """All examples, decoded."""
+        """All examples."""
         ...
 
 
-__all__ = ["Images", "RawData", "Source"]
+__all__ = ["Images", "RawData", "Room", "Source", "Undecoded"]

@@ -1,4 +1,4 @@
-"""Batches of a part that lives on the training device, in an order that depends on seed and epoch alone."""
+"""Batches of a part on the training device, in an order that depends on seed and epoch alone."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class Batches:
         """The batches of an epoch from step `start` on, each exactly as if the epoch had begun at step 0."""
         part, device = self._part, self._part.labels.device
         order = torch.randperm(self.num_examples, generator=self._generator("order", epoch))
+        order = order[start * self.batch_size : self.steps_per_epoch * self.batch_size]
         views = self._views(epoch)[order].to(device)
-        order = order.to(device)
-        labels, ids = part.labels[order], part.ids[order]
-        for step in range(start, self.steps_per_epoch):
-            rows = slice(step * self.batch_size, (step + 1) * self.batch_size)
-            images = apply(part.images.index_select(0, order[rows]), views[rows], self._family)
-            yield Batch(self._normalise(images), labels[rows], ids[rows], views[rows], epoch)
+        labels, ids = (each[order.to(device)] for each in (part.labels, part.ids))
+        for number, images in enumerate(part.batches(order, self.batch_size)):
+            rows = slice(number * self.batch_size, (number + 1) * self.batch_size)
+            inputs = self._normalise(apply(images, views[rows], self._family))
+            yield Batch(inputs, labels[rows], ids[rows], views[rows], epoch)
 
     def _views(self, epoch: int) -> Tensor:
         """(N,) the view of each example; drawn for every possible id, so that it depends on its id alone."""
@@ -61,7 +61,7 @@ class Batches:
 
 def plain_batches(part: Part, *, batch_size: int, normalise: Normalise) -> Iterator[Batch]:
     """All examples in their order, unaugmented (view 0, epoch 0); the last batch may be smaller."""
-    for begin in range(0, len(part), batch_size):
-        rows = slice(begin, begin + batch_size)
+    for number, images in enumerate(part.batches(torch.arange(len(part)), batch_size)):
+        rows = slice(number * batch_size, (number + 1) * batch_size)
         ids = part.ids[rows]
-        yield Batch(normalise(part.images[rows]), part.labels[rows], ids, torch.zeros_like(ids), epoch=0)
+        yield Batch(normalise(images), part.labels[rows], ids, torch.zeros_like(ids), epoch=0)

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import prod
 
 import torch
 from torch import Tensor
 
-from kdrun.data import Images, RawData
+from kdrun.data import Images, RawData, Undecoded
+from kdrun.data.streaming import Loader
 from kdrun.errors import UserError
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a data set, all of it on one device.
+    """A part of a data set.
 
-    images: (N, C, H, W) uint8.
+    images: (N, C, H, W) uint8; a tensor on the labels' device, unless there is a loader.
     labels: (N,) int64.
     ids: (N,) int64, index in the source's training tensor (in its test tensor for an official test part).
+    loader: brings images to the labels' device, which otherwise stay where they are, undecoded or not.
     """
 
-    images: Tensor
+    images: Tensor | Undecoded
     labels: Tensor
     ids: Tensor
+    loader: Loader | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def to(self, device: torch.device | str) -> Part:
-        """The same examples on `device`."""
-        return Part(self.images.to(device), self.labels.to(device), self.ids.to(device))
+    def batches(self, order: Tensor, batch_size: int) -> Iterator[Tensor]:
+        """Images (B, C, H, W) on the labels' device, in an order, so many at a time; the last may be fewer.
+
+        order: int64 indices on the CPU. Raises UserError naming an image that is damaged.
+        """
+        if not len(order):
+            return iter(())
+        if self.loader is not None:
+            return self.loader.batches(self.images, order, batch_size)
+        if not isinstance(self.images, Tensor):
+            raise TypeError("undecoded images need a loader")
+        images = self.images
+        return (images.index_select(0, rows) for rows in torch.split(order.to(images.device), batch_size))
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,15 @@ class Splits:
     validation: Part
     test: Part
     class_names: tuple[str, ...]
+
+    @property
+    def parts(self) -> tuple[Part, Part, Part]:
+        return self.train, self.validation, self.test
+
+    @property
+    def image_bytes(self) -> int:
+        """What all images take, decoded."""
+        return sum(prod(part.images.shape) for part in self.parts)
 
 
 def split(raw: RawData, *, test_size: int | float | None, validation_size: int | float, split_seed: int) -> Splits:
@@ -84,7 +108,7 @@ def first(part: Part, size: int | None) -> Part:
             f"train_size (or teacher_train_size) must be from {num_classes} (one example a class) "
             f"to {len(part)} (the whole training part), got {size}"
         )
-    return Part(part.images[:size], part.labels[:size], part.ids[:size])
+    return replace(part, images=part.images[:size], labels=part.labels[:size], ids=part.ids[:size])
 
 
 def _check_test_part(raw: RawData, test_size: int | float | None) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import count
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 
 from kdrun.executors.worker import Ended, Job, Told, work
+from kdrun.interrupts import ignored_by_children
 from kdrun.runs.spec import RunSpec
 
 _SPAWN = get_context("spawn")  # a fork would share a GPU's context and torch's threads
@@ -23,8 +24,9 @@ class Hand:
         self.group: Sequence[RunSpec] = ()
         self._numbers = {spec: index for index, spec in enumerate(job.specs)}
         self.connection, theirs = _SPAWN.Pipe()
-        self.process = _SPAWN.Process(target=work, args=(job, theirs), daemon=True)
-        with _interrupts_ignored():
+        # No daemon: it may have processes of its own that decode images. It ends when nobody listens any more.
+        self.process = _SPAWN.Process(target=work, args=(job, theirs))
+        with ignored_by_children(signal.SIGINT):  # the parent tells it
             self.process.start()
         theirs.close()
 
@@ -93,13 +95,3 @@ class Crew:
             hand.connection.close()  # so that none waits for a listener
         for hand in self.hands:
             hand.process.join()
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Processes started meanwhile ignore Ctrl-C for good: a terminal sends it to them too, the parent tells them."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdrun.executors.groups import cut, groups
-from kdrun.executors.memory import available_bytes, training_bytes
+from kdrun.executors.memory import training_bytes
 from kdrun.experiment.lab import Lab
+from kdrun.machine import available_bytes
 from kdrun.runs.spec import RunSpec
 
 

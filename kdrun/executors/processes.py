@@ -56,14 +56,16 @@ class Processes:
         return list(agenda.failures.values())
 
     def _job(self, number: int, specs: Sequence[RunSpec], lab: Lab) -> Job:
-        device = lab.device
+        device, devices = lab.device, 1
         if str(device) == "cuda":  # any of them
-            device = torch.device("cuda", number % torch.cuda.device_count())
+            devices = torch.cuda.device_count()
+            device = torch.device("cuda", number % devices)
         return Job(
             specs=tuple(specs),
             outputs=lab.store.outputs,
             data_root=lab.data_root,
             device=str(device),
+            room=lab.room.divided(self._workers, devices),
             compiling=lab.compiling,
             threads=self._threads or max(1, torch.get_num_threads() // self._workers),
             state_every_s=self._state_every_s,

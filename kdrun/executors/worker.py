@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kdrun.data import Room
 from kdrun.errors import UserError
 from kdrun.runs.spec import RunSpec
 from kdrun.training.compiling import Compiling
@@ -34,6 +35,7 @@ class Job(NamedTuple):
     outputs: Path
     data_root: Path
     device: str
+    room: Room
     compiling: Compiling
     threads: int
     state_every_s: float
@@ -79,7 +81,7 @@ def work(job: Job, connection: Connection) -> None:
         return failures or {}
 
     torch.set_num_threads(job.threads)
-    lab = Lab(Store(job.outputs), torch.device(job.device), job.data_root, job.compiling)
+    lab = Lab(Store(job.outputs), torch.device(job.device), job.data_root, room=job.room, compiling=job.compiling)
     relay = Relay(connection)
     try:
         while (numbers := connection.recv()) is not None:

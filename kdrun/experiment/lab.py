@@ -1,4 +1,4 @@
-"""What the runs of one process share: the device, the data that lie on it, and finished networks."""
+"""What the runs of one process share: the device, the data, and finished networks."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from kdrun.data import Room
 from kdrun.data.batches import Batches, plain_batches
 from kdrun.data.normalise import Normalise, channel_statistics
+from kdrun.data.placement import place
 from kdrun.data.split import Part, Splits, first, split
 from kdrun.data.views import Crop
 from kdrun.errors import UserError
@@ -23,11 +25,12 @@ from kdrun.training.compiling import AS_WRITTEN, Compiling
 from kdrun.training.precision import compute_fp32_as_fp32
 
 EVALUATION_BATCH = 1000
+ALL_THE_ROOM = Room(memory_share=1.0, loader_workers=0)
 
 
 @dataclass(frozen=True)
 class Data:
-    """A data set on the device, split, with its normalisation."""
+    """A data set, split, with its normalisation."""
 
     splits: Splits
     normalise: Normalise
@@ -35,8 +38,13 @@ class Data:
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(C, H, W)."""
-        channels, height, width = self.splits.train.images.shape[1:]
+        _, channels, height, width = self.splits.train.images.shape
         return channels, height, width
+
+    @property
+    def placement(self) -> str:
+        """resident (decoded, on the device) or streamed."""
+        return "streamed" if self.splits.train.loader else "resident"
 
     @property
     def num_classes(self) -> int:
@@ -65,15 +73,25 @@ class Data:
 class Lab:
     """Loads data sets once for all the runs of a process.
 
-    device: where networks and data live. data_root: where data sets are looked for.
+    device: where networks are trained. data_root: where data sets are looked for.
+    room: what data may take; unless it is given, all the memory there is, and no processes.
     compiling: of the networks that train and teach.
     """
 
-    def __init__(self, store: Store, device: torch.device, data_root: Path, compiling: Compiling = AS_WRITTEN) -> None:
+    def __init__(
+        self,
+        store: Store,
+        device: torch.device,
+        data_root: Path,
+        *,
+        room: Room = ALL_THE_ROOM,
+        compiling: Compiling = AS_WRITTEN,
+    ) -> None:
         compute_fp32_as_fp32()
         self.store = store
         self.device = device
         self.data_root = data_root
+        self.room = room
         self.compiling = compiling
         self._data: dict[str, Data] = {}
         self.networks: dict[str, nn.Module] = {}  # finished runs' networks by fingerprint
@@ -93,15 +111,11 @@ class Lab:
             validation_size=dataset["validation_size"],
             split_seed=dataset["split_seed"],
         )
-        placed = Splits(
-            splits.train.to(self.device),
-            splits.validation.to(self.device),
-            splits.test.to(self.device),
-            splits.class_names,
-        )
+        placed = place(splits, self.device, self.room)
         mean, std = dataset["mean"], dataset["std"]
         if (mean is None) != (std is None):
             raise UserError("dataset.mean and dataset.std go together: give both, or null for both to compute them")
         normalise = channel_statistics(placed.train) if mean is None else Normalise(tuple(mean), tuple(std))
-        normalise(placed.train.images[:1])  # refuses numbers that are not one for each channel
-        return Data(placed, normalise)
+        data = Data(placed, normalise)
+        normalise(torch.zeros(1, *data.image_shape))  # refuses numbers that are not one for each channel
+        return data

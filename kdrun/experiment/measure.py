@@ -51,6 +51,7 @@ def finish(run: Running, data: Data, lab: Lab) -> dict[str, Any]:
         "compile": lab.compiling.wanted,
         "cuda_graphs": lab.compiling.cuda_graphs,
         **environment(lab.device),
+        "data_placement": data.placement,
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     run.folder.finish(network.state_dict(), run.rows, _predictions(logits, test), result)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdrun.data import Images, RawData
-from kdrun.data.split import Part, first, split
+from kdrun.data.split import first, split
 from kdrun.errors import UserError
 
 
@@ -95,12 +95,6 @@ def test_smaller_selections_are_stratified_and_contained_in_larger_ones() -> Non
 def test_the_first_k_examples_of_k_balanced_classes_show_each_class(seed: int) -> None:
     train = split(raw_data(balanced(50, 4)), test_size=31, validation_size=10, split_seed=seed).train
     assert sorted(first(train, 4).labels.tolist()) == [0, 1, 2, 3]
-
-
-def test_a_part_moves_to_a_device_whole() -> None:
-    part = Part(torch.zeros(2, 1, 1, 1, dtype=torch.uint8), torch.zeros(2).long(), torch.arange(2))
-    moved = part.to("meta")
-    assert {moved.images.device.type, moved.labels.device.type, moved.ids.device.type} == {"meta"}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from carrying import lab_at, plan
 from kdrun.executors import limits as limits_module
 from kdrun.executors.groups import cut, groups
 from kdrun.executors.limits import Limits
-from kdrun.executors.memory import available_bytes, training_bytes
+from kdrun.executors.memory import training_bytes
 from kdrun.runs.spec import RunSpec
 
 
@@ -93,7 +93,3 @@ def test_groups_take_no_more_than_their_share_of_the_memory(tmp_path: Path, monk
     monkeypatch.setattr(limits_module, "available_bytes", lambda _: 5 * needed)
     assert [len(group) for group in Limits(100, 0.5).groups(specs, lab)] == [2, 2, 1]
     assert [len(group) for group in Limits(100, 1.0).groups(specs, lab)] == [5]
-
-
-def test_the_memory_of_this_machine_is_known(tmp_path: Path) -> None:
-    assert 2**28 < available_bytes(lab_at(tmp_path).device) < 2**48

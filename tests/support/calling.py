@@ -23,9 +23,10 @@ class Outcome:
 Kdrun = Callable[..., Outcome]
 
 
-def start_process(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
-    """kdrun in a process of its own."""
-    environment = os.environ | {"PYTHONPATH": str(SUPPORT), "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
+def start_process(*arguments: str, cwd: Path, own_session: bool = False) -> subprocess.Popen[str]:
+    """kdrun in a process of its own, or also in a session of its own: what is typed at a terminal goes to all of it."""
+    paths = [str(SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
     return subprocess.Popen(
         [sys.executable, "-m", "kdrun", *arguments],
         cwd=cwd,
@@ -33,4 +34,5 @@ def start_process(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=own_session,
     )

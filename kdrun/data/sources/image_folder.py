@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kdrun.data import Images, RawData
-from kdrun.data.sources.decode import Encoded, decode
+from kdrun.data.sources.decode import Encoded, encoded
 from kdrun.data.sources.folder import digest, find
 from kdrun.errors import UserError
 
@@ -53,7 +53,7 @@ class ImageFolder:
             for name, paths in classes.items()
             for path in paths
         ]
-        images = decode([item for item, _ in items], channels=self.channels, image_size=self.image_size)
+        images = encoded([item for item, _ in items], channels=self.channels, image_size=self.image_size)
         labels = torch.tensor([label for _, label in items])
         count = sum(len(paths) for paths in train.values())
         return RawData(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kdrun.data import Images, RawData
-from kdrun.data.sources.decode import Encoded, decode
+from kdrun.data.sources.decode import Encoded, encoded
 from kdrun.data.sources.folder import digest, find
 from kdrun.errors import UserError
 
@@ -18,7 +18,7 @@ from kdrun.errors import UserError
 class Parquet:
     """Images in `folder/train-*.parquet` and `folder/test-*.parquet`.
 
-    Where there is no test part, `validation-*` stands in for it.
+    Where there is no test part, `validation-*` stands in for it. The images stay in memory as they are stored.
 
     folder: absolute or under the data root.
     image_column: a struct with a field `bytes`; None where there is only one.
@@ -56,7 +56,7 @@ class Parquet:
         names = tables[0].class_names or tuple(str(k) for k in range(int(labels[:count].max()) + 1))
         _check_labels(tables, names)
         items = [item for table in tables for item in table.items]
-        images = decode(items, channels=self.channels, image_size=self.image_size)
+        images = encoded(items, channels=self.channels, image_size=self.image_size)
         test = Images(images[count:], labels[count:]) if len(labels) > count else None
         return RawData(Images(images[:count], labels[:count]), test, names)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from kdrun.data.sources.decode import Encoded, decode
+from kdrun.data.sources.decode import Encoded, encoded
 from kdrun.errors import UserError
 
 
@@ -20,6 +20,13 @@ def png(pixels: np.ndarray) -> bytes:
 
 def noise(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
+
+
+def decode(items: list[Encoded], *, channels: int | None, image_size: int | None) -> torch.Tensor:
+    images = encoded(items, channels=channels, image_size=image_size)
+    out = images.decoded(threads=2)
+    assert images.shape == out.shape
+    return out
 
 
 def test_colours_come_first_and_rows_stay_rows() -> None:
@@ -79,6 +86,31 @@ def test_images_of_two_sizes_are_refused_and_both_are_named() -> None:
     items = [Encoded("a.png", png(noise(0, 4, 6))), Encoded("b.png", png(noise(0, 5, 6)))]
     with pytest.raises(UserError, match=r"b.png is 6x5 pixels but a.png is 6x4; .*image_size=4"):
         decode(items, channels=1, image_size=None)
+
+
+def test_a_selection_is_decoded_alone() -> None:
+    pictures = [noise(n, 4, 4) for n in range(5)]
+    images = encoded([Encoded(str(n), png(one)) for n, one in enumerate(pictures)], channels=1, image_size=None)
+    chosen = images[torch.tensor([3, 0, 3])]
+    assert chosen.shape == (3, 1, 4, 4)
+    assert np.array_equal(chosen.decoded(threads=1).numpy()[:, 0], np.stack([pictures[n] for n in (3, 0, 3)]))
+    assert np.array_equal(images[1:3].decoded(threads=1).numpy()[:, 0], np.stack(pictures[1:3]))
+    assert images[5:].decoded(threads=1).shape == (0, 1, 4, 4)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"no image", "bad.png cannot be read"),
+        (png(noise(0, 5, 6)), r"bad.png is 6x5 pixels but good.png is 4x4"),
+        (png(np.full((4, 4), 40_000, np.uint16)), "bad.png has more than 8 bits"),
+    ],
+)
+def test_what_a_header_tells_is_known_without_decoding(content: bytes, told: str) -> None:
+    items = [Encoded("good.png", png(noise(1, 4, 4))), Encoded("bad.png", content)]
+    images = encoded(items, channels=1, image_size=None)
+    with pytest.raises(UserError, match=told):
+        images.check()
 
 
 def test_images_of_more_than_8_bits_are_refused() -> None:

@@ -32,10 +32,10 @@ def test_train_and_test_folders_give_their_images_and_class_names(root: Path) ->
     raw = source().load(root)
     assert raw.class_names == ("cat", "dog")
     assert raw.train.images.shape == (3, 1, 4, 4)
-    assert raw.train.images[:, 0, 0, 0].tolist() == [10, 11, 20]
+    assert raw.train.images.decoded(threads=1)[:, 0, 0, 0].tolist() == [10, 11, 20]
     assert raw.train.labels.tolist() == [0, 0, 1]
     assert raw.test is not None
-    assert raw.test.images[:, 0, 0, 0].tolist() == [30]
+    assert raw.test.images.decoded(threads=1)[:, 0, 0, 0].tolist() == [30]
     assert raw.test.labels.tolist() == [1]
 
 
@@ -81,7 +81,7 @@ def test_an_unreadable_image_is_named(root: Path) -> None:
     path = root / "images" / "train" / "cat" / "99.jpg"
     path.write_bytes(b"\xff\xd8 cut off")
     with pytest.raises(UserError, match=f"^{path} cannot be read"):
-        source().load(root)
+        source().load(root).train.images.decoded(threads=1)
 
 
 def test_one_class_only_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,30 @@
+"""The lab that a configuration asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kdrun.config.schema import Config
+from kdrun.errors import UserError
+from kdrun.runs.store import Store
+
+if TYPE_CHECKING:
+    from kdrun.experiment.lab import Lab
+
+
+def lab_for(config: Config, store: Store) -> Lab:
+    """Raises UserError for a device that is not here, or cannot do what is asked of it."""
+    from kdrun.data import Room
+    from kdrun.experiment.lab import Lab
+    from kdrun.machine import spare_cpus
+    from kdrun.training.compiling import Compiling
+    from kdrun.training.precision import choose_device
+
+    device = choose_device(config.device)
+    if config.cuda_graphs and device.type != "cuda":
+        raise UserError(f"cuda_graphs=true needs a CUDA device, got {device}; leave it out")
+    workers = spare_cpus() if config.loader_workers is None else config.loader_workers
+    room = Room(config.data_memory_share, workers)
+    compiling = Compiling(config.compile, config.cuda_graphs)
+    return Lab(store, device, Path(config.data_root), room=room, compiling=compiling)
