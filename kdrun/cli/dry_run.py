@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from kdrun.cli.choices import every_line
+from kdrun.config.schema import Config
+from kdrun.experiment.build import make
 from kdrun.plans import Plan
 from kdrun.plans.build import PointConfig
 from kdrun.runs.folder import RunFolder
@@ -20,7 +23,10 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from kdrun.executors import Executor
+    from kdrun.experiment.decide import Decision
     from kdrun.experiment.describe import Description, TermShapes
+    from kdrun.experiment.lab import Lab
     from kdrun.experiment.memory import StepMemory
 
 MIB = 2**20
@@ -31,7 +37,7 @@ def print_plan(points: Sequence[PointConfig], plan: Plan, store: Store, console:
 
     Raises UserError, before anything is printed, for what does not fit together.
     """
-    descriptions = _descriptions(plan, store, Path(points[0][0].data_root))
+    descriptions, decision = _described(points[0][0], plan, store)
     text = yaml.safe_dump(asdict(points[0][0]), sort_keys=False)
     console.print(text, highlight=False, markup=False, soft_wrap=True)
     swept = [overrides for _, overrides in points if overrides]
@@ -40,6 +46,9 @@ def print_plan(points: Sequence[PointConfig], plan: Plan, store: Store, console:
         console.print("\n".join([*lines, ""]), highlight=False, markup=False, soft_wrap=True)
     for description in descriptions:
         _print_description(description, console)
+    lines = every_line(decision)
+    if lines:
+        console.print("\n".join([*lines, ""]), highlight=False, markup=False, soft_wrap=True)
     states = {spec: state_of(store.folder(spec)) for spec in plan.runs}
     rows = ((spec.title, state, spec.run_id) for spec, state in states.items())
     console.print(_table(("run", "state", "folder"), rows), highlight=False)
@@ -58,14 +67,31 @@ def state_of(folder: RunFolder) -> str:
     return "begun" if folder.is_started else "new"
 
 
-def _descriptions(plan: Plan, store: Store, data_root: Path) -> list[Description]:
-    """Each distinct student with its teacher; teachers alone where there is no student. Every run is tried."""
+def executor_of(config: Config) -> Executor:
+    """The executor that a configuration names."""
+    executor: Executor = make({key: value for key, value in config.executor.items() if key != "name"})
+    return executor
+
+
+def _described(config: Config, plan: Plan, store: Store) -> tuple[list[Description], Decision]:
+    """What the runs pair and need, and how teachers' signals would reach those that are not finished."""
     import torch
 
-    from kdrun.experiment.describe import describe
+    from kdrun.experiment.decide import decide
     from kdrun.experiment.lab import Lab
+    from kdrun.training.precision import choose_device
 
-    lab = Lab(store, torch.device("cpu"), data_root)
+    lab = Lab(store, torch.device("cpu"), Path(config.data_root))  # whatever the device: nothing is computed
+    descriptions = _descriptions(plan, lab)
+    new = [spec for spec in plan.runs if not store.folder(spec).is_finished]
+    groups = executor_of(config).groups(new, lab)
+    return descriptions, decide(groups, lab, config.cache, choose_device(config.device).type)
+
+
+def _descriptions(plan: Plan, lab: Lab) -> list[Description]:
+    """Each distinct student with its teacher; teachers alone where there is no student. Every run is tried."""
+    from kdrun.experiment.describe import describe
+
     wanted = "student" if any(use.role == "student" for use in plan.uses) else "teacher"
     tried: dict[RunSpec, Description] = {}
     shown: dict[Description, None] = {}

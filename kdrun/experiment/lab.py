@@ -11,14 +11,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from kdrun.data.batches import Batches, plain_batches
+from kdrun.data.batches import Batches, every_view, plain_batches
 from kdrun.data.normalise import Normalise, channel_statistics
 from kdrun.data.split import Part, Splits, first, split
 from kdrun.data.views import Crop
 from kdrun.errors import UserError
 from kdrun.experiment.build import source_of
+from kdrun.experiment.caching import Caching, Kind
 from kdrun.runs.spec import RunSpec
-from kdrun.runs.store import Store
+from kdrun.runs.store import Store, describe
 
 EVALUATION_BATCH = 1000
 
@@ -50,10 +51,19 @@ class Data:
         return Batches(
             self.training_part(spec),
             batch_size=recipe["batch_size"],
-            family=Crop(**recipe["augment"]),
+            family=self.family(spec),
             normalise=self.normalise,
             seed=spec.data_seed,
         )
+
+    def family(self, spec: RunSpec) -> Crop:
+        """The views that a run sees its examples in."""
+        return Crop(**spec.recipe["augment"])
+
+    def every_view(self, spec: RunSpec) -> Any:
+        """Batches of all that a run may see, in an order that does not depend on the run."""
+        part, family = self.training_part(spec), self.family(spec)
+        return every_view(part, batch_size=EVALUATION_BATCH, family=family, normalise=self.normalise)
 
     def evaluate_on(self, part: Part) -> Any:
         """Plain batches of a part."""
@@ -64,12 +74,14 @@ class Lab:
     """Loads data sets once for all the runs of a process.
 
     device: where networks and data live. data_root: where data sets are looked for.
+    caching: how teachers' signals reach the runs; live unless said otherwise.
     """
 
-    def __init__(self, store: Store, device: torch.device, data_root: Path) -> None:
+    def __init__(self, store: Store, device: torch.device, data_root: Path, caching: Caching | None = None) -> None:
         self.store = store
         self.device = device
         self.data_root = data_root
+        self.caching = caching or Caching()
         self._data: dict[str, Data] = {}
         self.networks: dict[str, nn.Module] = {}  # finished runs' networks by fingerprint
 
@@ -79,6 +91,12 @@ class Lab:
         if key not in self._data:
             self._data[key] = self._load(dataset)
         return self._data[key]
+
+    def teacher_signals(self, spec: RunSpec) -> Kind | None:
+        """How a teacher's signals reach a run: as decided, within what a run that was begun can go on with."""
+        folder = self.store.folder(spec)
+        began = describe(folder).get("teacher_signals") if folder.is_started else None
+        return self.caching.kind_of(spec, began)
 
     def _load(self, dataset: Mapping[str, Any]) -> Data:
         raw = source_of(dataset).load(self.data_root)

@@ -22,6 +22,7 @@ TEACHER = RunSpec(
     terms={},
     mode=None,
     targets={},
+    teacher_dtype="fp32",
     parents=(),
 )
 STUDENT = replace(
@@ -53,6 +54,7 @@ def test_equal_descriptions_are_one_run() -> None:
         {"alpha": 0.5},
         {"terms": {"kd": {"tau": 8.0}}},
         {"targets": {"_target_": "Argmax"}},
+        {"teacher_dtype": "fp16"},
         {"parents": ()},
         {"parents": (replace(TEACHER, seed=1),)},
     ],

@@ -49,6 +49,8 @@ class Watching:
     epochs: int = 0
     ended: list[RunSpec] = field(default_factory=list)
     lost: list[RunSpec] = field(default_factory=list)
+    filled: list[tuple[int, int]] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def started(self, specs: Sequence[RunSpec], epochs: int, done: Position) -> None:
         self.groups.append(list(specs))
@@ -62,6 +64,12 @@ class Watching:
 
     def failed(self, spec: RunSpec, reason: str) -> None:
         self.lost.append(spec)
+
+    def filling(self, done: int, total: int) -> None:
+        self.filled.append((done, total))
+
+    def remarked(self, line: str) -> None:
+        self.remarks.append(line)
 
 
 def lab_at(outputs: Path) -> Lab:
