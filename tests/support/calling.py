@@ -25,7 +25,8 @@ Kdrun = Callable[..., Outcome]
 
 def start_process(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
     """kdrun in a process of its own."""
-    environment = os.environ | {"PYTHONPATH": str(SUPPORT), "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
+    paths = os.pathsep.join([str(SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
     return subprocess.Popen(
         [sys.executable, "-m", "kdrun", *arguments],
         cwd=cwd,
