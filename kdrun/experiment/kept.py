@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import chain
 from typing import Protocol
 
@@ -42,31 +42,27 @@ def table_of(
     Raises UserError where it does not fit.
     """
     folder = Cache(lab.store.outputs).folder(folder_name("table", spec, lab.device.type))
-    lock = folder.lock()
-    if _missing(folder, names):
-        _acquire(lock, heed)
-    try:
-        missing = _missing(folder, names)
-        if missing:
-            with live(missing) as teacher:
-                _fill(folder, spec, missing, lab, teacher, listener, heed)
-    finally:
-        lock.release()
-    arrays = {name: folder.array(name) for name in names}
-    return {name: torch.from_numpy(array).to(lab.device) for name, array in arrays.items() if array is not None}
+    arrays, missing = folder.arrays(names)
+    if missing:
+        with _held(folder.lock(), heed):
+            arrays, missing = folder.arrays(names)  # another process may have filled it meanwhile
+            if missing:
+                with live(missing) as teacher:
+                    _fill(folder, spec, missing, lab, teacher, listener, heed)
+                arrays, _ = folder.arrays(names)
+    return {name: torch.from_numpy(array).to(lab.device) for name, array in arrays.items()}
 
 
-def _missing(folder: CacheFolder, names: Sequence[str]) -> list[str]:
-    return [name for name in names if folder.array(name) is None]
-
-
-def _acquire(lock: BaseFileLock, heed: Callable[[], None]) -> None:
+@contextmanager
+def _held(lock: BaseFileLock, heed: Callable[[], None]) -> Iterator[None]:
     while not lock.is_locked:
         heed()
-        try:
+        with suppress(Timeout):
             lock.acquire(timeout=POLL_S)
-        except Timeout:
-            continue
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _fill(
@@ -107,8 +103,7 @@ class EpochFiles:
         self._folder = Cache(lab.store.outputs).folder(folder_name("schedule", spec, lab.device.type))
 
     def read(self, epoch: int) -> Mapping[str, Tensor] | None:
-        arrays = {name: self._folder.array(name, epoch) for name in self._names}
-        missing = [name for name, array in arrays.items() if array is None]
+        arrays, missing = self._folder.arrays(self._names, epoch)
         _remark_damage(self._folder, missing, epoch, self._listener)
         if missing:
             return None

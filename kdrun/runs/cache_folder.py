@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -80,6 +80,11 @@ class CacheFolder:
             return None
         fits = isinstance(array, np.memmap) and Form(array.shape, array.dtype.name) == form
         return array if fits and end == array.offset + array.nbytes else None  # type: ignore[attr-defined]
+
+    def arrays(self, signals: Sequence[str], epoch: int | None = None) -> tuple[dict[str, ndarray], list[str]]:
+        """The arrays of signals, and the names of those that are not there whole."""
+        there = {signal: array for signal in signals if (array := self.array(signal, epoch)) is not None}
+        return there, [signal for signal in signals if signal not in there]
 
     @contextmanager
     def writing(
