@@ -18,6 +18,7 @@ class Batch(NamedTuple):
     ids: (B,) int64 stable example numbers in the data source, the same in every epoch and run.
     views: (B,) int64, which member of the augmentation family each example shows; 0 is the plain one.
     epoch: number of the epoch, from 0.
+    step: number of the batch in its epoch of training, from 0; -1 for a batch that is no step of training.
     """
 
     inputs: Tensor | dict[str, Tensor]
@@ -25,6 +26,7 @@ class Batch(NamedTuple):
     ids: Tensor
     views: Tensor
     epoch: int
+    step: int = -1
 
 
 class Signals(NamedTuple):

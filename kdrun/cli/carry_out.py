@@ -11,14 +11,14 @@ from typing import Any
 
 import click
 
+from kdrun.cli.choices import what_is_made
 from kdrun.cli.console import progress_console, result_console
-from kdrun.cli.dry_run import print_plan
+from kdrun.cli.dry_run import executor_of, print_plan
 from kdrun.cli.laboratory import lab_for
 from kdrun.cli.progress import progress_for
 from kdrun.cli.saved import command_line
 from kdrun.config.schema import Config
 from kdrun.errors import RunFailed, UserError
-from kdrun.experiment.build import make
 from kdrun.plans import Plan
 from kdrun.plans.build import PointConfig, comparison_plan, teacher_plan
 from kdrun.plans.record import write_record
@@ -80,12 +80,17 @@ def _carry_out(plan: Plan, config: Config, store: Store, *, retrain_damaged: boo
     new = unfinished(plan, store, retrain_damaged=retrain_damaged)
     if not new:
         return []
+    from kdrun.experiment.decide import decide
     from kdrun.experiment.train import Interrupted, preflight
 
     lab = lab_for(config, store)
     preflight(new, lab)
+    executor = executor_of(config)
+    decision = decide(executor.groups(new, lab), lab, config.cache, lab.device.type)
+    lab.caching = decision.caching
     store.check_writable()
-    executor = make({key: value for key, value in config.executor.items() if key != "name"})
+    for line in () if quiet else what_is_made(decision):
+        click.echo(line, err=True)
     with _asked_to_stop() as stop, progress_for(progress_console(), len(new), quiet=quiet) as progress:
         try:
             failures: list[str] = executor.execute(new, lab, progress, stop=stop)

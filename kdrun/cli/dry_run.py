@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from kdrun.cli.choices import every_line
 from kdrun.cli.laboratory import lab_for
+from kdrun.config.schema import Config
+from kdrun.experiment.build import make
 from kdrun.plans import Plan
 from kdrun.plans.build import PointConfig
 from kdrun.runs.folder import RunFolder
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from kdrun.executors import Executor
+    from kdrun.experiment.decide import Decision
     from kdrun.experiment.describe import Description, TermShapes
     from kdrun.experiment.lab import Lab
     from kdrun.experiment.memory import StepMemory
@@ -33,7 +38,7 @@ def print_plan(points: Sequence[PointConfig], plan: Plan, store: Store, console:
     Raises UserError, before anything is printed, for what does not fit together.
     """
     lab = lab_for(points[0][0], store)
-    descriptions = _descriptions(plan, lab)
+    descriptions, decision = _described(points[0][0], plan, lab)
     text = yaml.safe_dump(asdict(points[0][0]), sort_keys=False)
     console.print(text, highlight=False, markup=False, soft_wrap=True)
     swept = [overrides for _, overrides in points if overrides]
@@ -43,6 +48,9 @@ def print_plan(points: Sequence[PointConfig], plan: Plan, store: Store, console:
     for description in descriptions:
         _print_description(description, console)
     _print_data(plan, lab, console)
+    lines = every_line(decision)
+    if lines:
+        console.print("\n".join([*lines, ""]), highlight=False, markup=False, soft_wrap=True)
     states = {spec: state_of(store.folder(spec)) for spec in plan.runs}
     rows = ((spec.title, state, spec.run_id) for spec, state in states.items())
     console.print(_table(("run", "state", "folder"), rows), highlight=False)
@@ -59,6 +67,21 @@ def state_of(folder: RunFolder) -> str:
     if folder.is_finished:
         return "reused"
     return "begun" if folder.is_started else "new"
+
+
+def executor_of(config: Config) -> Executor:
+    """The executor that a configuration names."""
+    executor: Executor = make({key: value for key, value in config.executor.items() if key != "name"})
+    return executor
+
+
+def _described(config: Config, plan: Plan, lab: Lab) -> tuple[list[Description], Decision]:
+    """What the runs pair and need, and how teachers' signals would reach those that are not finished."""
+    from kdrun.experiment.decide import decide
+
+    descriptions = _descriptions(plan, lab)
+    new = [spec for spec in plan.runs if not lab.store.folder(spec).is_finished]
+    return descriptions, decide(executor_of(config).groups(new, lab), lab, config.cache, lab.device.type)
 
 
 def _descriptions(plan: Plan, lab: Lab) -> list[Description]:

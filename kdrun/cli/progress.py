@@ -37,6 +37,10 @@ class Progress(Protocol):
 
     def failed(self, spec: RunSpec, reason: str) -> None: ...
 
+    def filling(self, done: int, total: int) -> None: ...
+
+    def remarked(self, line: str) -> None: ...
+
 
 def progress_for(console: Console, total: int, *, quiet: bool) -> Progress:
     """The display that suits the console. total: number of runs to train."""
@@ -66,6 +70,12 @@ class Silent:
         pass
 
     def failed(self, spec: RunSpec, reason: str) -> None:
+        pass
+
+    def filling(self, done: int, total: int) -> None:
+        pass
+
+    def remarked(self, line: str) -> None:
         pass
 
 
@@ -106,6 +116,13 @@ class Plain:
     def failed(self, spec: RunSpec, reason: str) -> None:
         self._print(f"  {reason}")
 
+    def filling(self, done: int, total: int) -> None:
+        if time.monotonic() - self._printed >= PLAIN_EVERY_S:
+            self._print(f"  teacher's table: {done:,} of {total:,} forward passes")
+
+    def remarked(self, line: str) -> None:
+        self._print(f"  {line}")
+
     def _print(self, line: str) -> None:
         click.echo(line, err=True)
         self._printed = time.monotonic()
@@ -129,6 +146,7 @@ class Live:
         )
         self._plan = self._bars.add_task("runs", total=total, numbers="")
         self._tasks: dict[RunSpec, TaskID] = {}  # runs in training
+        self._table: TaskID | None = None  # being filled
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -156,6 +174,17 @@ class Live:
     def failed(self, spec: RunSpec, reason: str) -> None:
         self._leave(spec)
         self._bars.advance(self._plan)
+
+    def filling(self, done: int, total: int) -> None:
+        if self._table is None:
+            self._table = self._bars.add_task("teacher's table", total=total, numbers="")
+        self._bars.update(self._table, completed=done, total=total)
+        if done == total:
+            self._bars.remove_task(self._table)
+            self._table = None
+
+    def remarked(self, line: str) -> None:
+        self._bars.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _leave(self, spec: RunSpec) -> None:
         """Takes a run out of its group; the bar goes with the last one."""

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from kdrun.config.explain import shown
-from kdrun.config.schema import Config
+from kdrun.config.schema import Cache, Config
 from kdrun.errors import UserError
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+CACHES = ("auto", "table", "schedule", "off")
+CACHE_DTYPES = ("fp32", "fp16")
 GREATEST_SEED = 2**53  # whole numbers above it do not survive JSON and CSV readers that hold them as float64
 
 _NAME = re.compile(r"[\w.+-]+")
@@ -42,6 +44,7 @@ def check(config: Config) -> None:
     _check_share("data_memory_share", config.data_memory_share)
     _at_least(0, "loader_workers", config.loader_workers)
     _check_executor(config.executor)
+    _check_cache(config.cache)
 
 
 def _check_names(config: Config) -> None:
@@ -106,6 +109,13 @@ def _check_executor(executor: Mapping[str, Any]) -> None:
 def _check_share(key: str, share: float) -> None:
     if not 0 < share <= 1:
         raise UserError(f"{key} must be above 0 and at most 1, got {share:g}")
+
+
+def _check_cache(cache: Cache) -> None:
+    for key, value, known in (("kind", cache.kind, CACHES), ("dtype", cache.dtype, CACHE_DTYPES)):
+        if value not in known:
+            raise UserError(f"cache.{key} must be one of {', '.join(known)}, got {value!r}")
+    _at_least(0, "cache.max_bytes", cache.max_bytes)
 
 
 def _at_least(minimum: int, key: str, value: float | None) -> None:

@@ -33,7 +33,8 @@ Point = tuple[Setting, ...]
 MOST_POINTS = 10_000
 
 # What is the same for a whole command: it cannot change a result.
-_OF_THE_COMMAND = ("outputs", "data_root", "device", "compile", "cuda_graphs", "executor", "sweep")
+_OF_THE_COMMAND = ("outputs", "data_root", "device", "compile", "cuda_graphs", "executor", "cache", "sweep")
+_OF_A_RUN = ("cache.dtype",)  # although what it belongs to is not
 
 
 def expand(overrides: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[Point]:
@@ -101,7 +102,7 @@ def _how_many(override: Override, groups: Mapping[str, Sequence[str]]) -> int:
         return 1
     key = override.key_or_group
     values: Any = override.value()
-    if key.partition(".")[0] in _OF_THE_COMMAND:
+    if key.partition(".")[0] in _OF_THE_COMMAND and key not in _OF_A_RUN:
         raise UserError(f"{override.input_line}: {key} is not part of a run and cannot be swept; give it one value")
     if isinstance(values, Glob):
         return len(_glob(key, values, groups))

@@ -53,6 +53,15 @@ class Train:
 
 
 @dataclass(frozen=True)
+class Cache:
+    """What a teacher said, kept on the disk: in which way, rounded to which type, at most how much of it."""
+
+    kind: str = MISSING
+    dtype: str = MISSING
+    max_bytes: int = MISSING
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything a command is told. conf/config.yaml says what each key means."""
 
@@ -64,6 +73,7 @@ class Config:
     mode: Any = MISSING
     train: Train = field(default_factory=Train)
     executor: Any = MISSING
+    cache: Cache = field(default_factory=Cache)
     tau: float = MISSING
     alpha: float = MISSING
     seeds: list[int] = MISSING

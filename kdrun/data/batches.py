@@ -13,7 +13,7 @@ from kdrun.data.split import Part
 from kdrun.data.views import Crop, apply
 from kdrun.signals import Batch
 
-__all__ = ["Batches", "Normalise", "plain_batches"]
+__all__ = ["Batches", "Normalise", "every_view", "plain_batches"]
 
 
 class Batches:
@@ -47,7 +47,7 @@ class Batches:
         for number, images in enumerate(part.batches(order, self.batch_size)):
             rows = slice(number * self.batch_size, (number + 1) * self.batch_size)
             inputs = self._normalise(apply(images, views[rows], self._family))
-            yield Batch(inputs, labels[rows], ids[rows], views[rows], epoch)
+            yield Batch(inputs, labels[rows], ids[rows], views[rows], epoch, start + number)
 
     def _views(self, epoch: int) -> Tensor:
         """(N,) the view of each example; drawn for every possible id, so that it depends on its id alone."""
@@ -61,7 +61,14 @@ class Batches:
 
 def plain_batches(part: Part, *, batch_size: int, normalise: Normalise) -> Iterator[Batch]:
     """All examples in their order, unaugmented (view 0, epoch 0); the last batch may be smaller."""
-    for number, images in enumerate(part.batches(torch.arange(len(part)), batch_size)):
-        rows = slice(number * batch_size, (number + 1) * batch_size)
-        ids = part.ids[rows]
-        yield Batch(normalise(images), part.labels[rows], ids, torch.zeros_like(ids), epoch=0)
+    return every_view(part, batch_size=batch_size, family=Crop(padding=0, flip=False), normalise=normalise)
+
+
+def every_view(part: Part, *, batch_size: int, family: Crop, normalise: Normalise) -> Iterator[Batch]:
+    """All examples in their order in view 0, then in view 1, and so on; the last batch of a view may be smaller."""
+    for view in range(family.count):
+        for number, images in enumerate(part.batches(torch.arange(len(part)), batch_size)):
+            rows = slice(number * batch_size, (number + 1) * batch_size)
+            ids = part.ids[rows]
+            views = torch.full_like(ids, view)
+            yield Batch(normalise(apply(images, views, family)), part.labels[rows], ids, views, epoch=0)

@@ -17,6 +17,10 @@ class Executor(Protocol):
     Returns one line for each run that could not be finished.
     """
 
+    def groups(self, specs: Sequence[RunSpec], lab: Any) -> list[list[RunSpec]]:
+        """The runs as they would train side by side if all could begin, each group under a teacher pass of its own."""
+        ...
+
     def execute(self, specs: Sequence[RunSpec], lab: Any, observer: Any, *, stop: Callable[[], bool]) -> list[str]: ...
 
 

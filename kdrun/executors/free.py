@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from filelock import Timeout
 
+from kdrun.executors.groups import groups
 from kdrun.experiment.lab import Lab
 from kdrun.experiment.train import Observer, train
 from kdrun.runs.spec import RunSpec
@@ -30,9 +31,11 @@ def train_free(
     with ExitStack() as locks:
         held = [spec for spec in specs if _hold(spec, lab, locks)]
         new = [spec for spec in held if not lab.store.folder(spec).is_finished]
-        if new:
-            return train(new, lab, observer, stop=stop, state_every_s=state_every_s)
-        return {} if held else None
+        failures: dict[RunSpec, str] = {}
+        # Meanwhile another process may have begun one of them in its own way: then they train apart.
+        for group in groups(new, lab.teacher_signals):
+            failures |= train(group, lab, observer, stop=stop, state_every_s=state_every_s)
+        return failures if held else None
 
 
 def _hold(spec: RunSpec, lab: Lab, locks: ExitStack) -> bool:

@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterable, Sequence
 from kdrun.runs.spec import RunSpec
 
 
-def groups(specs: Iterable[RunSpec]) -> list[list[RunSpec]]:
+def groups(specs: Iterable[RunSpec], kind_of: Callable[[RunSpec], str | None]) -> list[list[RunSpec]]:
     """The runs in as few groups as their order allows, each run in the first one that it fits.
 
+    kind_of: how a teacher's signals reach a run (see `kdrun.experiment.caching`).
     Initialisation, network, knowledge, alpha and the optimiser's numbers may differ within a group.
     """
     found: list[list[RunSpec]] = []
     for spec in specs:
-        group = next((group for group in found if _fits(spec, group)), None)
+        group = next((group for group in found if _fits(spec, group, kind_of)), None)
         if group is None:
             found.append([spec])
         else:
@@ -37,13 +38,14 @@ def cut(group: Sequence[RunSpec], *, most: int, room: int, size_of: Callable[[Ru
     return pieces
 
 
-def _fits(spec: RunSpec, group: Sequence[RunSpec]) -> bool:
-    teachers = {_teacher(one) for one in (spec, *group) if one.parents}
+def _fits(spec: RunSpec, group: Sequence[RunSpec], kind_of: Callable[[RunSpec], str | None]) -> bool:
+    teachers = {(_teacher(one), kind_of(one)) for one in (spec, *group) if one.parents}
     return len(teachers) <= 1 and _stream(spec) == _stream(group[0])
 
 
 def _teacher(spec: RunSpec) -> str:
-    return json.dumps([[parent.fingerprint for parent in spec.parents], spec.targets], sort_keys=True)
+    parents = [parent.fingerprint for parent in spec.parents]
+    return json.dumps([parents, spec.targets, spec.teacher_dtype], sort_keys=True)
 
 
 def _stream(spec: RunSpec) -> str:

@@ -29,6 +29,6 @@ class Limits:
         room = int(self.memory_share * available_bytes(lab.device))
         return [
             piece
-            for group in groups(specs)
+            for group in groups(specs, lab.teacher_signals)
             for piece in cut(group, most=self.max_group, room=room, size_of=lambda spec: training_bytes(spec, lab))
         ]

@@ -27,6 +27,9 @@ class Lockstep:
         self._limits = Limits(max_group, memory_share)
         self._state_every_s = state_every_s
 
+    def groups(self, specs: Sequence[RunSpec], lab: Lab) -> list[list[RunSpec]]:
+        return self._limits.groups(specs, lab)
+
     def execute(self, specs: Sequence[RunSpec], lab: Lab, observer: Observer, *, stop: Callable[[], bool]) -> list[str]:
         agenda = Agenda(specs, lab.store)
         while agenda.left():

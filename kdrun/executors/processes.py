@@ -41,6 +41,9 @@ class Processes:
         self._limits = replace(Limits(max_group, memory_share), memory_share=memory_share / workers)
         self._state_every_s = state_every_s
 
+    def groups(self, specs: Sequence[RunSpec], lab: Lab) -> list[list[RunSpec]]:
+        return _divided(self._limits, len(specs), self._workers).groups(specs, lab)
+
     def execute(self, specs: Sequence[RunSpec], lab: Lab, observer: Observer, *, stop: Callable[[], bool]) -> list[str]:
         agenda = Agenda(specs, lab.store)
         crew = Crew(self._workers, lambda number: self._job(number, specs, lab))
@@ -70,7 +73,13 @@ class Processes:
             threads=self._threads or max(1, torch.get_num_threads() // self._workers),
             state_every_s=self._state_every_s,
             parent=os.getpid(),
+            caching=lab.caching,
         )
+
+
+def _divided(limits: Limits, count: int, workers: int) -> Limits:
+    """Bounds under which so many runs make a group for each worker."""
+    return replace(limits, max_group=min(limits.max_group, max(1, math.ceil(count / workers))))
 
 
 @dataclass(frozen=True)
@@ -88,8 +97,7 @@ class _Dispatch:
         """Gives groups to workers without work, cut so that every worker gets a part of what is ready."""
         ready, busy = self.agenda.ready(), self.crew.busy()
         free = [spec for spec in ready if spec not in busy]
-        part = max(1, math.ceil(len(ready) / self.crew.most))
-        limits = replace(self.limits, max_group=min(self.limits.max_group, part))
+        limits = _divided(self.limits, len(ready), self.crew.most)
         together = limits.groups([spec for spec in free if not self.killed[spec]], self.lab)
         alone = [[spec] for spec in free if self.killed[spec]]
         for group in together + alone:

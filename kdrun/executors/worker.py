@@ -20,6 +20,7 @@ from kdrun.runs.spec import RunSpec
 from kdrun.training.compiling import Compiling
 
 if TYPE_CHECKING:
+    from kdrun.experiment.caching import Caching
     from kdrun.experiment.train import Observer, Rows
     from kdrun.training.learner import Position
 
@@ -28,7 +29,7 @@ class Job(NamedTuple):
     """What a worker needs for all its groups.
 
     specs: the runs of the plan; a group is given as their numbers.
-    threads: torch's. parent: the process to work for.
+    threads: torch's. parent: the process to work for. caching: how teachers' signals reach the runs.
     """
 
     specs: tuple[RunSpec, ...]
@@ -40,6 +41,7 @@ class Job(NamedTuple):
     threads: int
     state_every_s: float
     parent: int
+    caching: Caching
 
 
 class Told(NamedTuple):
@@ -81,7 +83,14 @@ def work(job: Job, connection: Connection) -> None:
         return failures or {}
 
     torch.set_num_threads(job.threads)
-    lab = Lab(Store(job.outputs), torch.device(job.device), job.data_root, room=job.room, compiling=job.compiling)
+    lab = Lab(
+        Store(job.outputs),
+        torch.device(job.device),
+        job.data_root,
+        room=job.room,
+        compiling=job.compiling,
+        caching=job.caching,
+    )
     relay = Relay(connection)
     try:
         while (numbers := connection.recv()) is not None:
@@ -109,6 +118,12 @@ class Relay:
 
     def failed(self, spec: RunSpec, reason: str) -> None:
         self.tell(Told("failed", (spec, reason)))
+
+    def filling(self, done: int, total: int) -> None:
+        self.tell(Told("filling", (done, total)))
+
+    def remarked(self, line: str) -> None:
+        self.tell(Told("remarked", (line,)))
 
     def tell(self, message: Told | Ended) -> None:
         # Without a parent nobody listens; training notices by itself, and saves.

@@ -12,20 +12,22 @@ import torch
 from torch import nn
 
 from kdrun.data import Room
-from kdrun.data.batches import Batches, plain_batches
+from kdrun.data.batches import Batches, every_view, plain_batches
 from kdrun.data.normalise import Normalise, channel_statistics
 from kdrun.data.placement import place
 from kdrun.data.split import Part, Splits, first, split
 from kdrun.data.views import Crop
 from kdrun.errors import UserError
 from kdrun.experiment.build import source_of
+from kdrun.experiment.caching import Caching, Kind
 from kdrun.runs.spec import RunSpec
-from kdrun.runs.store import Store
+from kdrun.runs.store import Store, describe
 from kdrun.training.compiling import AS_WRITTEN, Compiling
 from kdrun.training.precision import compute_fp32_as_fp32
 
 EVALUATION_BATCH = 1000
 ALL_THE_ROOM = Room(memory_share=1.0, loader_workers=0)
+LIVE = Caching()
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,19 @@ class Data:
         return Batches(
             self.training_part(spec),
             batch_size=recipe["batch_size"],
-            family=Crop(**recipe["augment"]),
+            family=self.family(spec),
             normalise=self.normalise,
             seed=spec.data_seed,
         )
+
+    def family(self, spec: RunSpec) -> Crop:
+        """The views that a run sees its examples in."""
+        return Crop(**spec.recipe["augment"])
+
+    def every_view(self, spec: RunSpec) -> Any:
+        """Batches of all that a run may see, in an order that does not depend on the run."""
+        part, family = self.training_part(spec), self.family(spec)
+        return every_view(part, batch_size=EVALUATION_BATCH, family=family, normalise=self.normalise)
 
     def evaluate_on(self, part: Part) -> Any:
         """Plain batches of a part."""
@@ -76,6 +87,7 @@ class Lab:
     device: where networks are trained. data_root: where data sets are looked for.
     room: what data may take; unless it is given, all the memory there is, and no processes.
     compiling: of the networks that train and teach.
+    caching: how teachers' signals reach the runs; live unless said otherwise.
     """
 
     def __init__(
@@ -86,6 +98,7 @@ class Lab:
         *,
         room: Room = ALL_THE_ROOM,
         compiling: Compiling = AS_WRITTEN,
+        caching: Caching = LIVE,
     ) -> None:
         compute_fp32_as_fp32()
         self.store = store
@@ -93,6 +106,7 @@ class Lab:
         self.data_root = data_root
         self.room = room
         self.compiling = compiling
+        self.caching = caching
         self._data: dict[str, Data] = {}
         self.networks: dict[str, nn.Module] = {}  # finished runs' networks by fingerprint
 
@@ -102,6 +116,12 @@ class Lab:
         if key not in self._data:
             self._data[key] = self._load(dataset)
         return self._data[key]
+
+    def teacher_signals(self, spec: RunSpec) -> Kind | None:
+        """How a teacher's signals reach a run: as decided, within what a run that was begun can go on with."""
+        folder = self.store.folder(spec)
+        began = describe(folder).get("teacher_signals") if folder.is_started else None
+        return self.caching.kind_of(spec, began)
 
     def _load(self, dataset: Mapping[str, Any]) -> Data:
         raw = source_of(dataset).load(self.data_root)

@@ -34,6 +34,7 @@ def finish(run: Running, data: Data, lab: Lab) -> dict[str, Any]:
     batch_size = min(spec.recipe["batch_size"], len(test), EVALUATION_BATCH)
     result: dict[str, Any] = {
         **identity(spec),
+        "teacher_signals": run.teacher_signals,
         "epochs": spec.recipe["epochs"],
         "train_examples": len(data.training_part(spec)),
         "validation_examples": len(data.splits.validation),
@@ -73,6 +74,7 @@ def identity(spec: RunSpec) -> dict[str, Any]:
         "alpha": spec.alpha if spec.terms else None,
         "teachers": "+".join(parent.run_id for parent in spec.parents) or None,
         "precision": spec.precision,
+        "teacher_dtype": spec.teacher_dtype if spec.parents else None,
     }
 
 

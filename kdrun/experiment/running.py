@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from kdrun.experiment.build import optimizer_of
+from kdrun.experiment.caching import Kind
 from kdrun.experiment.lab import Data, Lab
 from kdrun.experiment.networks import mode_from, parts_of
 from kdrun.metrics.quality import quality
@@ -22,12 +23,17 @@ from kdrun.training.learner import Learner, Position, constrain_after_steps
 
 @dataclass
 class Running:
-    """A run in training. `seconds`: spent on it so far, in this process and before."""
+    """A run in training.
+
+    teacher_signals: how they reach it (see `kdrun.experiment.caching`); None without a teacher.
+    seconds: spent on it so far, in this process and before.
+    """
 
     spec: RunSpec
     folder: RunFolder
     learner: Learner
     position: Position
+    teacher_signals: Kind | None
     rows: list[Mapping[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
     failure: str | None = None
@@ -97,7 +103,7 @@ def begin(spec: RunSpec, lab: Lab) -> Running:
         precision=spec.precision,
     )
     lab.compiling.apply(mode)
-    running = Running(spec, folder, learner, Position(0, 0))
+    running = Running(spec, folder, learner, Position(0, 0), lab.teacher_signals(spec))
     _resume(running)
     return running
 
@@ -125,7 +131,7 @@ def mode_of(spec: RunSpec, lab: Lab) -> Mode:
 def _resume(running: Running) -> None:
     stored = running.folder.load_state()
     if stored is None:
-        running.folder.start(running.spec)
+        running.folder.start(running.spec, {"teacher_signals": running.teacher_signals})
         return
     state, running.rows = stored[0], list(stored[1])
     running.learner.load_state(state["learner"])

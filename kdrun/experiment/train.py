@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Protocol
 
-from kdrun.experiment.build import make, optimizer_of
+from kdrun.experiment.build import optimizer_of
 from kdrun.experiment.lab import Data, Lab
 from kdrun.experiment.measure import finish
 from kdrun.experiment.running import Clock, Running, begin, finished_network, mode_of
+from kdrun.experiment.teaching import teacher_of
 from kdrun.runs.spec import RunSpec
-from kdrun.teachers import Teacher
-from kdrun.teachers.network import NetworkTeacher
 from kdrun.training.learner import Position
 from kdrun.training.loop import Reached, fit
-from kdrun.training.precision import autocast
 
 Rows = Mapping[RunSpec, Mapping[str, Any]]
 
@@ -37,6 +34,14 @@ class Observer(Protocol):
 
     def failed(self, spec: RunSpec, reason: str) -> None: ...
 
+    def filling(self, done: int, total: int) -> None:
+        """A teacher is asked beforehand; done: of so many of its forward passes over an example."""
+        ...
+
+    def remarked(self, line: str) -> None:
+        """Something came up that a user may want to know."""
+        ...
+
 
 class Interrupted(Exception):  # noqa: N818 - a wish, not an error
     """Training was asked to stop; the states are saved."""
@@ -54,8 +59,8 @@ def train(
 
     A run's files are the same whoever trains beside it. Those furthest behind catch up before all go on together.
 
-    specs: one run, or several that share data, data seed, epochs, batch size, augmentation, precision, teachers and
-        targets; those that nobody teaches go with any of them.
+    specs: one run, or several that share data, data seed, epochs, batch size, augmentation, precision, teachers,
+        their signals' kind and rounding, and targets; those that nobody teaches go with any of them.
     state_every_s: states are written at the first step after so many seconds for each run, or at the end of an epoch,
         so that writing takes the same share of the time however many there are.
     stop: asked after every step; when true the states are saved and Interrupted is raised.
@@ -79,11 +84,16 @@ class Keeper:
     clock: Clock
     stop: Callable[[], bool]
 
+    def heed(self) -> None:
+        """Raises Interrupted when training is to stop, with nothing to save."""
+        if self.stop():
+            raise Interrupted
+
     def is_wanted(self) -> bool:
         return self.stop() or self.clock.is_due()
 
     def keep(self, runs: Sequence[Running]) -> None:
-        """Raises Interrupted when training is to stop."""
+        """Saves where that is due. Raises Interrupted when training is to stop."""
         stop = self.stop()
         if stop or self.clock.is_due():
             for run in runs:
@@ -99,7 +109,7 @@ def _train_together(
     """Trains runs that stand at one position up to another, or to the end."""
     active = list(runs)
     data = lab.data(runs[0].spec.dataset)
-    with _teacher_of(runs, lab) as teacher:
+    with teacher_of(runs, lab, observer, keeper.heed) as teacher:
         for reached in fit(
             [run.learner for run in runs],
             teacher,
@@ -136,22 +146,6 @@ def _finish(runs: Sequence[Running], lab: Lab, observer: Observer, keeper: Keepe
         keeper.keep(left)
         run = left.pop(0)
         observer.finished(run.spec, finish(run, lab.data(run.spec.dataset), lab))
-
-
-@contextmanager
-def _teacher_of(runs: Sequence[Running], lab: Lab) -> Iterator[Teacher | None]:
-    """The one teacher of all the runs that ask one, with every feature that any of them reads."""
-    asking = {run.spec: read for run in runs if (read := run.learner.mode.teacher_layers) is not None}
-    if not asking:
-        yield None
-        return
-    spec = next(iter(asking))
-    (parent,) = spec.parents
-    every_layer = [layer for layers in asking.values() for layer in layers]
-    teacher = NetworkTeacher(finished_network(parent, lab), every_layer, autocast(lab.device, spec.precision))
-    lab.compiling.apply(teacher)
-    data = lab.data(spec.dataset)
-    yield make(spec.targets, teacher, data.evaluate_on(data.training_part(spec))) if spec.targets else teacher
 
 
 def preflight(specs: Sequence[RunSpec], lab: Lab) -> None:

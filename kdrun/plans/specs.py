@@ -27,6 +27,7 @@ def teacher_spec(config: Config, dataset: Dataset) -> RunSpec:
         terms={},
         mode=None,
         targets={},
+        teacher_dtype="fp32",
         parents=(),
     )
 
@@ -84,6 +85,7 @@ def _student(
         terms=terms,
         mode=config.mode if taught else None,
         targets=targets or {},
+        teacher_dtype=config.cache.dtype if taught else "fp32",
         parents=(teacher_spec(config, dataset),) if taught else (),
     )
 

@@ -1,6 +1,6 @@
 """One run's folder: what is in it, and how it gets there so that no kill loses or doubles anything.
 
-spec.json            what the run is
+spec.json            what the run is, and how it began
 metrics.csv          a row for each finished epoch
 state.pt             the training state, until the run is finished
 weights.safetensors  the trained network
@@ -53,10 +53,10 @@ class RunFolder:
     def is_started(self) -> bool:
         return (self.path / "state.pt").is_file()
 
-    def start(self, spec: RunSpec) -> None:
-        """Writes down what the run is."""
+    def start(self, spec: RunSpec, notes: Mapping[str, Any]) -> None:
+        """Writes down what the run is. notes: how it began, which is no part of what it is."""
         atomic.make_folder(self.path)
-        atomic.write_json(self.path / "spec.json", spec.description() | {"title": spec.title})
+        atomic.write_json(self.path / "spec.json", spec.description() | {"title": spec.title, **notes})
 
     def save_state(self, state: Mapping[str, Any], rows: Sequence[Row]) -> None:
         """Keeps a training state with the epochs before it; both files are written whole, the rows first.

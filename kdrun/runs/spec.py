@@ -30,6 +30,7 @@ class RunSpec:
     alpha: weight of the teacher's side; terms: knowledge by name, as composed (empty without a teacher's side).
     mode: who teaches whom, as composed; None where nobody does.
     targets: what stands for the teacher, as composed: a substitute made from its signals; empty for themselves.
+    teacher_dtype: what the teacher says is rounded to fp32 or fp16; fp32 without a teacher.
     parents: the teachers' runs.
     """
 
@@ -45,6 +46,7 @@ class RunSpec:
     terms: Mapping[str, Mapping[str, Any]]
     mode: Mapping[str, Any] | None
     targets: Mapping[str, Any]
+    teacher_dtype: str
     parents: tuple[RunSpec, ...]
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 from calling import SUPPORT, Kdrun
 from click.shell_completion import ShellComplete
@@ -36,6 +37,8 @@ def _offered(*words: str) -> list[str]:
         (("distill", "--config-dir", str(SUPPORT / "conf"), "dataset=b"), ["dataset=blobs"]),
         (("options", "kn"), ["knowledge"]),
         (("distill", "--dry"), ["--dry-run"]),
+        (("distill", "cache=s"), ["cache=schedule"]),
+        (("cache", "cl"), ["clear"]),
         (("distill", "nothing=x"), []),
     ],
 )
@@ -59,21 +62,38 @@ def test_tab_offers_the_reports_there_are(kdrun: Kdrun, tmp_path: Path) -> None:
     assert _offered("report", "--outputs", "elsewhere", "sw") == ["sweep-c"]
 
 
+def test_tab_offers_what_the_cache_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("table-a-b-0", "schedule-a-b-0"):
+        (tmp_path / "outputs" / "cache" / name).mkdir(parents=True)
+    assert _offered("cache", "clear", "tab") == ["table-a-b-0"]
+    assert _offered("cache", "clear", "--outputs", "elsewhere", "tab") == []
+
+
+def _commands(group: click.Group = cli, *before: str) -> dict[str, click.Command]:
+    """Every command and subcommand by what is typed for it."""
+    found: dict[str, click.Command] = {}
+    for name, command in group.commands.items():
+        found[" ".join([*before, name])] = command
+        found |= _commands(command, *before, name) if isinstance(command, click.Group) else {}
+    return found
+
+
 def test_options_lists_groups_and_what_is_in_them(kdrun: Kdrun) -> None:
     assert "dataset" in kdrun("options").out
     listed = kdrun("options", "dataset").out.splitlines()
     assert any(line.startswith("mnist5k") and "no download" in line for line in listed)
 
 
-@pytest.mark.parametrize("command", sorted(cli.commands))
+@pytest.mark.parametrize("command", sorted(_commands()))
 def test_every_command_has_help_with_examples(kdrun: Kdrun, command: str) -> None:
-    shown = kdrun(command, "--help")
+    shown = kdrun(*command.split(), "--help")
     assert shown.code == 0
     assert shown.out.count(f"kdrun {command}") >= 3  # the usage line and two examples
 
 
 def test_every_option_of_every_command_has_help() -> None:
-    for command in cli.commands.values():
+    for command in _commands().values():
         for parameter in command.params:
             if parameter.param_type_name == "option":
                 assert parameter.help, f"{command.name} {parameter.name}"  # type: ignore[attr-defined]

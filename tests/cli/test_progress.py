@@ -81,3 +81,22 @@ def test_on_a_terminal_runs_that_begin_again_elsewhere_leave_their_old_line() ->
         assert _lines_while(shown, console) == 4
         shown.started(specs[2:], 3, Position(0, 0))
         assert _lines_while(shown, console) == 4
+
+
+def test_a_table_that_takes_long_shows_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "PLAIN_EVERY_S", 0.0)
+    with Plain(total=1) as shown:
+        shown.filling(1000, 25000)
+        shown.remarked("a file is damaged")
+    assert capsys.readouterr().err.splitlines() == [
+        "  teacher's table: 1,000 of 25,000 forward passes",
+        "  a file is damaged",
+    ]
+    console = Console(file=io.StringIO(), force_terminal=True, width=150)
+    with Live(console, 1) as live:
+        live.filling(1000, 25000)
+        assert _lines_while(live, console) == 2
+        live.filling(25000, 25000)
+        assert _lines_while(live, console) == 1

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from kdrun.data.batches import Batches, plain_batches
+from kdrun.data.batches import Batches, every_view, plain_batches
 from kdrun.data.normalise import Normalise
 from kdrun.data.split import Part
 from kdrun.data.views import Crop, apply
@@ -155,3 +155,20 @@ def test_plain_batches_of_an_empty_part_are_none() -> None:
     part = part_of(2)
     empty = Part(part.images[:0], part.labels[:0], part.ids[:0])
     assert list(plain_batches(empty, batch_size=4, normalise=PIXELS)) == []
+
+
+def test_batches_of_training_are_numbered_in_their_epoch_and_others_are_not() -> None:
+    part = part_of(10)
+    assert [batch.step for batch in batches_of(part, batch_size=3).epoch(0, start=1)] == [1, 2]
+    assert {batch.step for batch in plain_batches(part, batch_size=3, normalise=PIXELS)} == {-1}
+
+
+def test_every_view_shows_every_example_once_in_each() -> None:
+    part = part_of(5)
+    batches = list(every_view(part, batch_size=3, family=FAMILY, normalise=PIXELS))
+    shown = [pair for batch in batches for pair in zip(batch.views.tolist(), batch.ids.tolist(), strict=True)]
+    assert shown == [(view, i) for view in range(FAMILY.count) for i in part.ids.tolist()]
+    for batch in batches:
+        rows = torch.cat([(part.ids == i).nonzero()[0] for i in batch.ids])
+        expected = apply(part.images[rows], batch.views, FAMILY).float()
+        torch.testing.assert_close(tensors(batch)[0], expected)

@@ -16,7 +16,7 @@ from kdrun.runs.spec import RunSpec
 
 def _grouped(*overrides: str) -> list[list[RunSpec]]:
     """The groups of a plan's runs but for its teachers."""
-    return groups(spec for spec in plan(*overrides) if spec.kind != "teacher")
+    return groups((spec for spec in plan(*overrides) if spec.kind != "teacher"), lambda _: "live")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_students_of_two_teachers_are_grouped_apart_and_the_baseline_goes_with_t
 
 def test_every_run_is_in_exactly_one_group() -> None:
     specs = plan("tau=1,2", "teacher=mlp30,mlp64", "seeds=[0,1]")
-    grouped = [spec for group in groups(specs) for spec in group]
+    grouped = [spec for group in groups(specs, lambda _: "live") for spec in group]
     assert sorted(grouped, key=lambda spec: spec.run_id) == sorted(specs, key=lambda spec: spec.run_id)
 
 

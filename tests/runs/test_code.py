@@ -23,6 +23,7 @@ SPEC = RunSpec(
     terms={},
     mode=None,
     targets={},
+    teacher_dtype="fp32",
     parents=(),
 )
 

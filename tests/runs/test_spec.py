@@ -22,6 +22,7 @@ TEACHER = RunSpec(
     terms={},
     mode=None,
     targets={},
+    teacher_dtype="fp32",
     parents=(),
 )
 STUDENT = replace(
@@ -53,6 +54,7 @@ def test_equal_descriptions_are_one_run() -> None:
         {"alpha": 0.5},
         {"terms": {"kd": {"tau": 8.0}}},
         {"targets": {"_target_": "Argmax"}},
+        {"teacher_dtype": "fp16"},
         {"parents": ()},
         {"parents": (replace(TEACHER, seed=1),)},
     ],
@@ -69,4 +71,4 @@ def test_the_folders_name_says_what_is_in_it() -> None:
 
 def test_fingerprints_stay_the_same_from_version_to_version() -> None:
     """Changed on purpose only, together with SEMANTICS: otherwise people's finished runs would not be found again."""
-    assert (TEACHER.fingerprint, STUDENT.fingerprint) == ("eb29be360577", "ba1659ce486e")
+    assert (TEACHER.fingerprint, STUDENT.fingerprint) == ("323021ed7465", "7e9caa5f0b8c")

@@ -16,6 +16,7 @@ from calling import SUPPORT
 from kdrun.config.compose import Composer
 from kdrun.config.grid import expand
 from kdrun.executors.lockstep import Lockstep
+from kdrun.experiment.caching import Caching, Kind
 from kdrun.experiment.lab import Lab
 from kdrun.experiment.train import Interrupted, Rows
 from kdrun.plans.build import comparison_plan
@@ -49,6 +50,8 @@ class Watching:
     epochs: int = 0
     ended: list[RunSpec] = field(default_factory=list)
     lost: list[RunSpec] = field(default_factory=list)
+    filled: list[tuple[int, int]] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def started(self, specs: Sequence[RunSpec], epochs: int, done: Position) -> None:
         self.groups.append(list(specs))
@@ -63,9 +66,20 @@ class Watching:
     def failed(self, spec: RunSpec, reason: str) -> None:
         self.lost.append(spec)
 
+    def filling(self, done: int, total: int) -> None:
+        self.filled.append((done, total))
 
-def lab_at(outputs: Path) -> Lab:
-    return Lab(Store(outputs), torch.device("cpu"), Path("data"))
+    def remarked(self, line: str) -> None:
+        self.remarks.append(line)
+
+
+def lab_at(outputs: Path, caching: Caching | None = None) -> Lab:
+    return Lab(Store(outputs), torch.device("cpu"), Path("data"), caching)
+
+
+def all_of(kind: Kind, specs: Sequence[RunSpec]) -> Caching:
+    """The decision that teachers' signals reach all runs in this way."""
+    return Caching({spec.fingerprint: kind for spec in specs}, max_bytes=10**9)
 
 
 def lockstep(max_group: int = 100, memory_share: float = 1.0, state_every_s: float = 100.0) -> Lockstep:
@@ -73,10 +87,10 @@ def lockstep(max_group: int = 100, memory_share: float = 1.0, state_every_s: flo
 
 
 def carry_out(specs: Sequence[RunSpec], outputs: Path, executor: Any = None, **given: Any) -> list[str]:
-    """Carries out a plan; in lockstep, never stopped and unwatched unless said otherwise."""
-    settings = {"observer": Watching(), "stop": lambda: False, **given}
-    observer = settings.pop("observer")
-    failures: list[str] = (executor or lockstep()).execute(specs, lab_at(outputs), observer, **settings)
+    """Carries out a plan; in lockstep, never stopped, unwatched and with live teachers unless said otherwise."""
+    settings = {"observer": Watching(), "stop": lambda: False, "caching": None, **given}
+    observer, lab = settings.pop("observer"), lab_at(outputs, settings.pop("caching"))
+    failures: list[str] = (executor or lockstep()).execute(specs, lab, observer, **settings)
     return failures
 
 

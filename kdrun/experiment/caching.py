@@ -1,0 +1,78 @@
+"""How a teacher's signals reach the runs that it teaches, and what identifies what is kept of them. Light to import."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from kdrun.errors import UserError
+from kdrun.runs.spec import RunSpec
+
+Kind = Literal["live", "schedule", "table"]
+
+
+@dataclass(frozen=True)
+class Caching:
+    """What was decided for the runs of a plan.
+
+    kinds: by fingerprint; runs that are not in it ask their teacher live. max_bytes: of the whole cache.
+    """
+
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    max_bytes: int = 0
+
+    def kind_of(self, spec: RunSpec, began: str | None) -> Kind | None:
+        """How signals reach a run; None without a teacher.
+
+        began: the kind it began with, None for a run that is to begin. It goes on with equal numbers: those of a
+        table are equal to the teacher's own up to rounding only, those of a schedule bit for bit.
+        """
+        if not spec.parents:
+            return None
+        decided = self.kinds.get(spec.fingerprint, "live")
+        if began == "table":
+            return "table"
+        return "live" if began is not None and decided == "table" else decided
+
+
+def about(kind: Kind, spec: RunSpec, device: str) -> dict[str, Any]:
+    """All that decides what a run's teacher says in a table or a schedule. device: the kind of it, cpu or cuda."""
+    recipe = spec.recipe
+    of_a_stream = {"data_seed": spec.data_seed, "batch_size": recipe["batch_size"]} if kind == "schedule" else {}
+    return {
+        "kind": kind,
+        "teacher": ", ".join(parent.title.removeprefix("teacher ") for parent in spec.parents),
+        "data": spec.dataset["name"],
+        "teachers": [parent.fingerprint for parent in spec.parents],
+        "dataset": dict(spec.dataset),
+        "train_size": spec.train_size,
+        "augment": recipe["augment"],
+        "precision": spec.precision,
+        "dtype": spec.teacher_dtype,
+        "device": device,
+        **of_a_stream,
+    }
+
+
+def folder_name(kind: Kind, spec: RunSpec, device: str) -> str:
+    """The name of the folder that holds it: kind, teachers' networks, data set, digest."""
+    text = json.dumps(about(kind, spec, device), sort_keys=True)
+    models = "+".join(parent.model["name"] for parent in spec.parents)
+    return f"{kind}-{models}-{spec.dataset['name']}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def megabytes(count: int) -> str:
+    """Bytes as people read them: `12.3 MB`."""
+    return f"{count / 1e6:,.1f} MB" if count >= 1e5 else f"{count / 1e3:,.1f} kB"
+
+
+def no_room(kind: Kind, what: str, needed: int, room: int, max_bytes: int) -> UserError:
+    """The one line for what does not fit. room: bytes that may still be written."""
+    return UserError(
+        f"a {kind} of {what} needs {megabytes(needed)} more in the cache, and there is room for "
+        f"{megabytes(max(room, 0))} (cache.max_bytes={max_bytes}, or the disk): type "
+        f"cache.max_bytes={max_bytes + needed - room}, cache=auto, or `kdrun cache clear`"
+    )
