@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -64,8 +63,3 @@ def combined(
 def part_names(terms: Mapping[str, Term], alpha: float) -> tuple[str, ...]:
     """Names of what `combined` returns, in its order."""
     return ("loss", *(["ce"] if alpha < 1 else []), *(terms if alpha > 0 else []))
-
-
-def stacked(parts: tuple[Tensor, ...]) -> Tensor:
-    """The parts as one tensor for the record; only the first keeps its gradient."""
-    return torch.stack([parts[0], *(part.detach() for part in parts[1:])])

@@ -153,7 +153,7 @@ def test_runs_that_another_process_holds_are_left_to_it(tmp_path: Path) -> None:
     def stop() -> bool:
         """The other process finishes its run as soon as the rest is done."""
         if len(watching.ended) == len(specs) - 1 and lock.is_locked:
-            train([held], lab, Watching(), stop=lambda: False, state_every_s=100)
+            train([held], lab, Watching(), stop=lambda: False, state_every_s=100, stack=True)
             lock.release()
         return False
 

@@ -68,8 +68,10 @@ def lab_at(outputs: Path) -> Lab:
     return Lab(Store(outputs), torch.device("cpu"), Path("data"))
 
 
-def lockstep(max_group: int = 100, memory_share: float = 1.0, state_every_s: float = 100.0) -> Lockstep:
-    return Lockstep(max_group=max_group, memory_share=memory_share, state_every_s=state_every_s)
+def lockstep(
+    max_group: int = 100, memory_share: float = 1.0, state_every_s: float = 100.0, stack: bool = True
+) -> Lockstep:
+    return Lockstep(max_group=max_group, memory_share=memory_share, state_every_s=state_every_s, stack=stack)
 
 
 def carry_out(specs: Sequence[RunSpec], outputs: Path, executor: Any = None, **given: Any) -> list[str]:
