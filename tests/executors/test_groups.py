@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from carrying import lab_at, plan
@@ -81,19 +83,17 @@ def test_a_group_is_cut_at_the_most_runs_and_at_the_room_there_is(most: int, roo
     assert [spec for piece in pieces for spec in piece] == group
 
 
+SGD = {"_target_": "torch.optim.SGD", "lr": 0.1}
 PIXELS, HIDDEN, CLASSES, BATCH = 36, 30, 4, 20
 WEIGHTS = (PIXELS + 1) * HIDDEN + (HIDDEN + 1) * HIDDEN + (HIDDEN + 1) * CLASSES
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "moments"),
-    [(("AdamW",), 2), (("SGD",), 0), (("SGD", "train.student.optimizer.momentum=0.9"), 1)],
+    ("optimizer", "moments"), [({"_target_": "torch.optim.AdamW"}, 2), (SGD, 0), ({**SGD, "momentum": 0.9}, 1)]
 )
-def test_a_run_holds_its_weights_gradients_and_moments(
-    tmp_path: Path, optimizer: tuple[str, ...], moments: int
-) -> None:
-    target, *numbers = optimizer
-    spec = plan(f"train.student.optimizer._target_=torch.optim.{target}", *numbers, "student.dropout=0.1")[-1]
+def test_a_run_holds_its_weights_gradients_and_moments(tmp_path: Path, optimizer: dict[str, Any], moments: int) -> None:
+    spec = plan("student.dropout=0.1")[-1]
+    spec = replace(spec, recipe={**spec.recipe, "optimizer": optimizer})
     assert training_bytes(spec, lab_at(tmp_path)) == (2 + moments) * 4 * WEIGHTS
 
 
