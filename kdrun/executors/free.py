@@ -22,6 +22,7 @@ def train_free(
     *,
     stop: Callable[[], bool],
     state_every_s: float,
+    stack: bool,
 ) -> dict[RunSpec, str] | None:
     """Trains, side by side, those of the runs that no other process holds, and holds them meanwhile.
 
@@ -34,7 +35,7 @@ def train_free(
         failures: dict[RunSpec, str] = {}
         # Meanwhile another process may have begun one of them in its own way: then they train apart.
         for group in groups(new, lab.teacher_signals):
-            failures |= train(group, lab, observer, stop=stop, state_every_s=state_every_s)
+            failures |= train(group, lab, observer, stop=stop, state_every_s=state_every_s, stack=stack)
         return failures if held else None
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdrun.executors.groups import cut, groups
-from kdrun.executors.memory import training_bytes
 from kdrun.experiment.lab import Lab
+from kdrun.experiment.memory import training_bytes
 from kdrun.machine import available_bytes
 from kdrun.runs.spec import RunSpec
 
@@ -17,8 +17,8 @@ class Limits:
     """Bounds of a group.
 
     max_group: the most runs, at least 1.
-    memory_share: in (0, 1], the part of the memory that is available which their weights, gradients and optimiser
-        states may take; a single run may take more.
+    memory_share: in (0, 1], the part of the memory that is available which they may take (`training_bytes`); a single
+        run may take more.
     """
 
     max_group: int

@@ -40,6 +40,7 @@ class Job(NamedTuple):
     compiling: Compiling
     threads: int
     state_every_s: float
+    stack: bool
     parent: int
     caching: Caching
 
@@ -77,7 +78,7 @@ def work(job: Job, connection: Connection) -> None:
 
     def train(numbers: Sequence[int]) -> dict[RunSpec, str]:
         specs = [job.specs[number] for number in numbers]
-        failures = train_free(specs, lab, relay, stop=stop, state_every_s=job.state_every_s)
+        failures = train_free(specs, lab, relay, stop=stop, state_every_s=job.state_every_s, stack=job.stack)
         if failures is None:
             time.sleep(POLL_S)
         return failures or {}

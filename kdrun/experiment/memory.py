@@ -1,18 +1,22 @@
-"""How much memory a training step holds, estimated from shapes."""
+"""How much memory training holds, estimated from shapes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from kdrun.experiment.build import make
-from kdrun.models import TappedNetwork
+from kdrun.experiment.build import make, network_of
+from kdrun.experiment.lab import Lab
+from kdrun.models import Stackable, TappedNetwork
 from kdrun.modes import Mode
+from kdrun.runs.spec import RunSpec
 from kdrun.signals import Batch, Signals
 
 STAND_IN = 1024  # weights of the vector on which an optimiser shows how much it remembers
@@ -53,7 +57,7 @@ def step_memory(
     said, layer = None, 0
     for teacher in teachers:
         said, layer = _teacher_pass(teacher, mode, batch)
-    needed = _activations(mode, said, batch)
+    needed = _activations(lambda: mode.losses(batch, said), mode.trained)
     return StepMemory(
         weights=_bytes(chain(mode.trained.parameters(), mode.trained.buffers())),
         gradients=_bytes(trained),
@@ -61,6 +65,30 @@ def step_memory(
         activations=round(share * needed),
         teacher=sum(_bytes(chain(one.parameters(), one.buffers())) for one in teachers) + round(share * layer),
     )
+
+
+def training_bytes(spec: RunSpec, lab: Lab) -> int:
+    """Bytes that a run holds while others train beside it; its adapters are not counted.
+
+    Weights, gradients and what the optimiser remembers; and its share of the activations of a stack, which has those
+    of all its networks at once.
+    """
+    data = lab.data(spec.dataset)
+    model, optimizer = (json.dumps(one, sort_keys=True) for one in (spec.model, spec.recipe["optimizer"]))
+    return _training_bytes(model, optimizer, spec.recipe["batch_size"], data.image_shape, data.num_classes)
+
+
+@cache
+def _training_bytes(
+    model: str, optimizer: str, batch_size: int, image_shape: tuple[int, int, int], num_classes: int
+) -> int:
+    with torch.device("meta"):
+        network = network_of(json.loads(model), image_shape, num_classes)
+        images = torch.empty(batch_size, *image_shape)
+    weights = _bytes(network.parameters())
+    stacked = isinstance(network, Stackable) and not network.noisy
+    activations = _activations(lambda: network(images), network) - _bytes([images]) if stacked else 0
+    return round((2 + _remembered(json.loads(optimizer))) * weights) + activations
 
 
 def _teacher_pass(teacher: nn.Module, mode: Mode, batch: Batch) -> tuple[Signals | None, int]:
@@ -79,7 +107,7 @@ def _teacher_pass(teacher: nn.Module, mode: Mode, batch: Batch) -> tuple[Signals
     return said, max(sizes, default=0)
 
 
-def _activations(mode: Mode, said: Signals | None, batch: Batch) -> int:
+def _activations(forward: Callable[[], object], trained: nn.Module) -> int:
     """Bytes of what autograd keeps between the forward and the backward pass, each storage once."""
     kept: dict[int, torch.UntypedStorage] = {}
 
@@ -89,9 +117,9 @@ def _activations(mode: Mode, said: Signals | None, batch: Batch) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        losses = mode.losses(batch, said)
-    own = {id(one.untyped_storage()) for one in (*mode.trained.parameters(), *mode.trained.buffers())}
-    del losses
+        output = forward()
+    own = {id(one.untyped_storage()) for one in (*trained.parameters(), *trained.buffers())}
+    del output
     return sum(storage.nbytes() for key, storage in kept.items() if key not in own)
 
 

@@ -11,6 +11,7 @@ from kdrun.experiment.build import optimizer_of
 from kdrun.experiment.lab import Data, Lab
 from kdrun.experiment.measure import finish
 from kdrun.experiment.running import Clock, Running, begin, finished_network, mode_of
+from kdrun.experiment.stacks import steppers
 from kdrun.experiment.teaching import teacher_of
 from kdrun.runs.spec import RunSpec
 from kdrun.training.learner import Position
@@ -54,6 +55,7 @@ def train(
     *,
     stop: Callable[[], bool],
     state_every_s: float,
+    stack: bool,
 ) -> dict[RunSpec, str]:
     """Trains runs side by side to the end, going on from their states where they were cut off.
 
@@ -63,6 +65,7 @@ def train(
         their signals' kind and rounding, and targets; those that nobody teaches go with any of them.
     state_every_s: states are written at the first step after so many seconds for each run, or at the end of an epoch,
         so that writing takes the same share of the time however many there are.
+    stack: whether small networks of one architecture are computed as one (`kdrun.experiment.stacks`).
     stop: asked after every step; when true the states are saved and Interrupted is raised.
     Returns a line for each run that could not be finished (its loss was not finite); its last state is kept.
     """
@@ -72,7 +75,7 @@ def train(
     keeper = Keeper(Clock(state_every_s * len(runs)), stop)
     for position, until in pairwise([*positions, None]):
         together = [run for run in runs if run.position == position and run.failure is None]
-        _train_together(together, until, lab, observer, keeper)
+        _train_together(together, until, lab, observer, keeper, stack=stack)
     _finish([run for run in runs if run.failure is None], lab, observer, keeper)
     return {run.spec: run.failure for run in runs if run.failure is not None}
 
@@ -104,14 +107,14 @@ class Keeper:
 
 
 def _train_together(
-    runs: Sequence[Running], until: Position | None, lab: Lab, observer: Observer, keeper: Keeper
+    runs: Sequence[Running], until: Position | None, lab: Lab, observer: Observer, keeper: Keeper, *, stack: bool
 ) -> None:
     """Trains runs that stand at one position up to another, or to the end."""
     active = list(runs)
     data = lab.data(runs[0].spec.dataset)
     with teacher_of(runs, lab, observer, keeper.heed) as teacher:
         for reached in fit(
-            [run.learner for run in runs],
+            steppers(runs, stack=stack),
             teacher,
             data.training_batches(runs[0].spec),
             epochs=runs[0].spec.recipe["epochs"],

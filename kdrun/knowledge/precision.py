@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -23,11 +24,9 @@ def in_float32(loss: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(loss)
     def widened(*args: P.args, **kwargs: P.kwargs) -> T:
-        device = next(_tensors(args)).device.type
-        # Not known on the meta device; elsewhere it is cheaper to ask than to switch off what is off.
-        if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
-            return loss(*map(_widen, args), **kwargs)  # type: ignore[arg-type]
-        with torch.autocast(device, enabled=False):
+        device = next(tensor.device.type for tensor in _tensors(args))
+        known = torch.amp.is_autocast_available(device)  # not on the meta device
+        with torch.autocast(device, enabled=False) if known and torch.is_autocast_enabled(device) else nullcontext():
             return loss(*map(_widen, args), **kwargs)  # type: ignore[arg-type]
 
     return widened

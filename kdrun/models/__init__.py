@@ -12,7 +12,10 @@ A model is built as `model(in_channels=, image_size=, num_classes=, **numbers)` 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
+
+from torch import Tensor
 
 from kdrun.models.taps import Tap, TappedNetwork
 
@@ -26,4 +29,23 @@ class Constrained(Protocol):
         ...
 
 
-__all__ = ["Constrained", "Tap", "TappedNetwork"]
+@runtime_checkable
+class Stackable(Protocol):
+    """A network that can be computed at once with others of its architecture. A class that changes `forward` changes
+    `stacked` with it.
+
+    noisy: whether it draws random numbers in training; its draws would not be those of a single run.
+    """
+
+    @property
+    def noisy(self) -> bool: ...
+
+    def stacked(self, inputs: Tensor | dict[str, Tensor], parameters: Sequence[Tensor]) -> Tensor:
+        """Logits (K, B, classes) of K networks of this architecture.
+
+        inputs: (B, ...), the same for all. parameters: in the order of `parameters()`, each (K, *its shape).
+        """
+        ...
+
+
+__all__ = ["Constrained", "Stackable", "Tap", "TappedNetwork"]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from kdrun.errors import UserError
 from kdrun.models.checks import require_counts
+from kdrun.models.stacked import stacked_linear
 from kdrun.models.taps import Tap
 
 
@@ -39,6 +40,7 @@ class Mlp(nn.Module):
         _check(widths, dropout, input_dropout, max_norm)
         sizes = [in_channels * image_size**2, *widths]
         self.max_norm = max_norm
+        self.noisy = dropout > 0 or input_dropout > 0
         self.entry = nn.Sequential(nn.Flatten(), nn.Dropout(input_dropout))
         self.hidden = nn.Sequential(
             *(
@@ -52,6 +54,14 @@ class Mlp(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.classifier(self.hidden(self.entry(images)))
         return logits
+
+    def stacked(self, inputs: Tensor, parameters: Sequence[Tensor]) -> Tensor:
+        """Logits (K, B, classes) of K networks on the same images (see `kdrun.models.Stackable`), without dropout."""
+        *hidden, classifier = zip(parameters[::2], parameters[1::2], strict=True)  # weights and biases
+        values = inputs.flatten(1).expand(len(parameters[0]), -1, -1)
+        for weight, bias in hidden:
+            values = stacked_linear(values, weight, bias).relu()
+        return stacked_linear(values, *classifier)
 
     @torch.no_grad()
     def constrain(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -24,7 +24,7 @@ class Mode(Protocol):
     part_names: tuple[str, ...]
 
     def losses(self, batch: Batch, teacher: Signals | None) -> tuple[Tensor, ...]:
-        """The batch's loss and its parts, scalars () in the order of `part_names`; the first one is followed back."""
+        """The parts of the batch's loss, scalars () in the order of `part_names`; the first is the one to minimise."""
         ...
 
     def compile(self, **options: Any) -> None:
@@ -32,4 +32,20 @@ class Mode(Protocol):
         ...
 
 
-__all__ = ["Mode"]
+@runtime_checkable
+class OneStudent(Protocol):
+    """A mode with one student, whose losses can be formed from what the student says, wherever that was computed.
+
+    network: the student that is trained; not always the one that is kept.
+    student_layers: the features that it must give beside its logits.
+    """
+
+    network: nn.Module
+    student_layers: tuple[str, ...]
+
+    def losses_of(self, student: Signals, batch: Batch, teacher: Signals | None) -> tuple[Tensor, ...]:
+        """As `Mode.losses`, of signals that the student gave for the batch."""
+        ...
+
+
+__all__ = ["Mode", "OneStudent"]

@@ -31,19 +31,22 @@ class Offline:
         alpha: float,
         needs_teacher: bool,
     ) -> None:
-        self.student = exported
+        self.student, self.network = exported, student
         self.part_names = part_names(terms, alpha)
         knowledge = [term.knowledge for term in terms.values()] if alpha > 0 else []
         modules = {name: term.knowledge for name, term in terms.items() if isinstance(term.knowledge, nn.Module)}
         self.trained: nn.Module = nn.ModuleDict({"student": student, "terms": nn.ModuleDict(modules)})
         teacher_layers = tuple(dict.fromkeys(layer for term in knowledge for layer in term.teacher_layers))
         self.teacher_layers = teacher_layers if needs_teacher and alpha > 0 else None
-        self._tapped = TappedNetwork(student, (layer for term in knowledge for layer in term.student_layers))
+        self.student_layers = tuple(dict.fromkeys(layer for term in knowledge for layer in term.student_layers))
+        self._tapped = TappedNetwork(student, self.student_layers)
         self._terms = terms
         self._alpha = alpha
 
     def losses(self, batch: Batch, teacher: Signals | None) -> tuple[Tensor, ...]:
-        student = self._tapped(batch.inputs)
+        return self.losses_of(self._tapped(batch.inputs), batch, teacher)
+
+    def losses_of(self, student: Signals, batch: Batch, teacher: Signals | None) -> tuple[Tensor, ...]:
         said = student if teacher is None else teacher  # without a teacher, no term looks at it
         return combined(student, said, batch, terms=self._terms, alpha=self._alpha)
 

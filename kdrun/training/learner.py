@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -46,23 +47,48 @@ class Learner:
         self._schedule = schedule
         self._seed = seed
         self._device = device
-        self._autocast = autocast(device, precision)
+        self.autocast = autocast(device, precision)
         self._scaler = grad_scaler(device, precision)
         # (steps, parts): stays on the device, so that a step never waits for it
         self._losses = torch.zeros(steps_per_epoch, len(mode.part_names), device=device)
 
     def step(self, batch: Batch, teacher: Signals | None, position: Position) -> None:
-        """One update of everything the mode trains; a mode that asks no teacher hears none, whoever asks beside it."""
-        said = None if self.mode.teacher_layers is None else teacher
+        """One update of everything the mode trains."""
+        self.seed_noise(position)
+        with self.autocast:
+            losses = self.mode.losses(batch, self.heard(teacher))
+        self.scaled(losses).backward()  # type: ignore[no-untyped-call]
+        self.update(losses, position)
+
+    def seed_noise(self, position: Position) -> None:
+        """Brings the generators to where this run's step begins."""
         seed_device(self._device, mix(self._seed, *position))
-        with self._autocast:
-            losses = self.mode.losses(batch, said)
-        self._optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(losses[0]).backward()  # type: ignore[no-untyped-call]
+
+    def heard(self, teacher: Signals | None) -> Signals | None:
+        """A mode that asks no teacher hears none, whoever asks beside it."""
+        return None if self.mode.teacher_layers is None else teacher
+
+    def scaled(self, losses: tuple[Tensor, ...]) -> Tensor:
+        """What is followed back: the loss, under fp16 scaled, so that small gradients are not lost to its range."""
+        loss: Tensor = self._scaler.scale(losses[0])
+        return loss
+
+    def update(self, losses: tuple[Tensor, ...], position: Position) -> None:
+        """The step's update by the gradients that are there, which are dropped. losses: the parts, for the record."""
         self._scaler.step(self._optimizer)  # a fused optimiser is not waited for
         self._scaler.update()
+        self._optimizer.zero_grad(set_to_none=True)
         self._schedule.step()
         torch.stack([part.detach() for part in losses], out=self._losses[position.step])
+
+    @property
+    def learners(self) -> tuple[Learner, ...]:
+        """Itself: to the loop, a learner is a group of one."""
+        return (self,)
+
+    def without(self, lost: Collection[Learner]) -> tuple[Learner, ...]:
+        """What goes on when those that are lost stop."""
+        return () if self in lost else (self,)
 
     @property
     def network(self) -> nn.Module:
@@ -89,7 +115,8 @@ class Learner:
     def state(self) -> dict[str, Any]:
         """All that changes in training, on the CPU, as plain types and tensors."""
         return {
-            "trained": self.mode.trained.state_dict(),
+            # Copied: a file of a part of a larger tensor, as a stack's learners have them, would hold the whole.
+            "trained": {name: value.clone() for name, value in self.mode.trained.state_dict().items()},
             "optimizer": self._optimizer.state_dict(),
             "schedule": self._schedule.state_dict(),
             "scaler": self._scaler.state_dict(),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from carrying import lab_at, plan
@@ -10,7 +12,7 @@ from carrying import lab_at, plan
 from kdrun.executors import limits as limits_module
 from kdrun.executors.groups import cut, groups
 from kdrun.executors.limits import Limits
-from kdrun.executors.memory import training_bytes
+from kdrun.experiment.memory import training_bytes
 from kdrun.runs.spec import RunSpec
 
 
@@ -80,11 +82,23 @@ def test_a_group_is_cut_at_the_most_runs_and_at_the_room_there_is(most: int, roo
     assert [spec for piece in pieces for spec in piece] == group
 
 
-def test_a_run_holds_its_weights_gradients_and_two_moments(tmp_path: Path) -> None:
-    spec = plan()[-1]
-    inputs, hidden, classes = 36, 30, 4
-    weights = (inputs + 1) * hidden + (hidden + 1) * hidden + (hidden + 1) * classes
-    assert training_bytes(spec, lab_at(tmp_path)) == 4 * 4 * weights
+SGD = {"_target_": "torch.optim.SGD", "lr": 0.1}
+PIXELS, HIDDEN, CLASSES, BATCH = 36, 30, 4, 20
+WEIGHTS = (PIXELS + 1) * HIDDEN + (HIDDEN + 1) * HIDDEN + (HIDDEN + 1) * CLASSES
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "moments"), [({"_target_": "torch.optim.AdamW"}, 2), (SGD, 0), ({**SGD, "momentum": 0.9}, 1)]
+)
+def test_a_run_holds_its_weights_gradients_and_moments(tmp_path: Path, optimizer: dict[str, Any], moments: int) -> None:
+    spec = plan("student.dropout=0.1")[-1]
+    spec = replace(spec, recipe={**spec.recipe, "optimizer": optimizer})
+    assert training_bytes(spec, lab_at(tmp_path)) == (2 + moments) * 4 * WEIGHTS
+
+
+def test_a_run_that_can_be_stacked_holds_its_activations_as_well(tmp_path: Path) -> None:
+    alone, stacked = (training_bytes(plan(f"student.dropout={share}")[-1], lab_at(tmp_path)) for share in (0.1, 0.0))
+    assert stacked - alone == 4 * BATCH * 2 * HIDDEN
 
 
 def test_groups_take_no_more_than_their_share_of_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

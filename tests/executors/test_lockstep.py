@@ -17,6 +17,7 @@ from carrying import (
     weights_in,
 )
 
+from kdrun.executors.lockstep import Lockstep
 from kdrun.experiment.train import train
 from kdrun.signals import Batch, Signals
 from kdrun.teachers.network import NetworkTeacher
@@ -26,6 +27,8 @@ STEPS = 3 * (100 // 20)  # of a toy student
 
 SWEEPS = {
     "tau and alpha": ("tau=1,8", "alpha=0.5,1"),
+    "sgd": ("train=cifar_short", "train.student.epochs=2", "train.teacher.epochs=1", "tau=1,8"),
+    "max-norm": ("student.max_norm=0.5", "tau=1,8"),
     "dropout": ("tau=1,8", "student=mlp", "student.dropout=0.3"),
     "knowledge": ("knowledge=response/kd,response/logit_mse,relation/rkd",),
     "a term with an adapter": (*CONVOLUTIONAL, "knowledge=response/kd,feature/fitnet,[response/kd,feature/vid]"),
@@ -58,6 +61,19 @@ def test_a_group_that_was_cut_off_goes_on_to_the_same_files(
     interrupted_after(steps, specs, tmp_path / "cut")
     assert len(list((tmp_path / "cut").glob("runs/*/state.pt"))) == len(specs) - 1 - finished
     carry_out(specs, tmp_path / "cut")
+    assert_same_runs(tmp_path / "cut", tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    "after", [lockstep(), lockstep(max_group=1), lockstep(stack=False)], ids=["to stack", "to single", "to none"]
+)
+@pytest.mark.parametrize("before", [lockstep(), lockstep(stack=False)], ids=["from stack", "from none"])
+def test_states_go_over_from_stacks_to_single_runs_and_back(tmp_path: Path, before: Lockstep, after: Lockstep) -> None:
+    specs = plan("tau=1,8", "knowledge=response/kd,relation/rkd", "controls=[]")
+    carry_out(specs, tmp_path / "whole")
+    carry_out(specs[:1], tmp_path / "cut")
+    interrupted_after(8, specs, tmp_path / "cut", executor=before)
+    carry_out(specs, tmp_path / "cut", after)
     assert_same_runs(tmp_path / "cut", tmp_path / "whole")
 
 
@@ -157,7 +173,7 @@ def test_runs_that_another_process_holds_are_left_to_it(tmp_path: Path) -> None:
     def stop() -> bool:
         """The other process finishes its run as soon as the rest is done."""
         if len(watching.ended) == len(specs) - 1 and lock.is_locked:
-            train([held], lab, Watching(), stop=lambda: False, state_every_s=100)
+            train([held], lab, Watching(), stop=lambda: False, state_every_s=100, stack=True)
             lock.release()
         return False
 

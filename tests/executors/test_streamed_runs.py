@@ -31,7 +31,7 @@ def specs(tmp_path: Path) -> list[RunSpec]:
 def carry_out(
     specs: list[RunSpec], outputs: Path, room: Room, executor: Any = None, stop: Callable[[], bool] = lambda: False
 ) -> None:
-    lab = Lab(Store(outputs), torch.device("cpu"), outputs, room)
+    lab = Lab(Store(outputs), torch.device("cpu"), outputs, room=room)
     assert (executor or lockstep()).execute(specs, lab, Watching(), stop=stop) == []
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from kdrun.errors import UserError
-from kdrun.models import Constrained, TappedNetwork
+from kdrun.models import Constrained, Stackable, TappedNetwork
 from kdrun.models.convnet import ConvNet
 from kdrun.models.mlp import Mlp
 
@@ -99,6 +99,26 @@ def test_input_dropout_drops_pixels_in_training() -> None:
     network = mlp(widths=(), input_dropout=0.5)
     pooled = TappedNetwork(network, ["pooled"])(torch.ones(20, 2, 3, 3)).features["pooled"]
     assert set(pooled.unique().tolist()) == {0.0, 2.0}
+
+
+@pytest.mark.parametrize("widths", [(), (7,), (6, 5)])
+def test_several_networks_as_one_say_what_each_says(widths: tuple[int, ...]) -> None:
+    networks = [mlp(widths=widths) for _ in range(3)]
+    with torch.no_grad():
+        for number, network in enumerate(networks):
+            for parameter in network.parameters():
+                parameter.mul_(1 + number)
+    images = torch.randn(8, 2, 3, 3)
+    together = [torch.stack(alike) for alike in zip(*(one.parameters() for one in networks), strict=True)]
+    logits = networks[0].stacked(images, together)
+    torch.testing.assert_close(logits, torch.stack([network(images) for network in networks]))
+
+
+def test_only_dropout_makes_it_noisy() -> None:
+    assert isinstance(mlp(), Stackable)
+    assert not mlp(max_norm=1.0).noisy
+    assert mlp(dropout=0.1).noisy
+    assert mlp(input_dropout=0.1).noisy
 
 
 @pytest.mark.parametrize(

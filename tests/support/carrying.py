@@ -74,7 +74,7 @@ class Watching:
 
 
 def lab_at(outputs: Path, caching: Caching | None = None) -> Lab:
-    return Lab(Store(outputs), torch.device("cpu"), Path("data"), caching)
+    return Lab(Store(outputs), torch.device("cpu"), Path("data"), caching=caching)
 
 
 def all_of(kind: Kind, specs: Sequence[RunSpec]) -> Caching:
@@ -82,8 +82,10 @@ def all_of(kind: Kind, specs: Sequence[RunSpec]) -> Caching:
     return Caching({spec.fingerprint: kind for spec in specs}, max_bytes=10**9)
 
 
-def lockstep(max_group: int = 100, memory_share: float = 1.0, state_every_s: float = 100.0) -> Lockstep:
-    return Lockstep(max_group=max_group, memory_share=memory_share, state_every_s=state_every_s)
+def lockstep(
+    max_group: int = 100, memory_share: float = 1.0, state_every_s: float = 100.0, stack: bool = True
+) -> Lockstep:
+    return Lockstep(max_group=max_group, memory_share=memory_share, state_every_s=state_every_s, stack=stack)
 
 
 def carry_out(specs: Sequence[RunSpec], outputs: Path, executor: Any = None, **given: Any) -> list[str]:

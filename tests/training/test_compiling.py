@@ -58,7 +58,7 @@ def _refusing(*_: object) -> None:
 def test_compiled_runs_end_near_those_as_written(tmp_path: Path) -> None:
     specs = plan(*CONVOLUTIONAL, "knowledge=[response/kd,feature/fitnet]", "train.student.epochs=2")
     for name, compiling in (("written", Compiling(False, False)), ("compiled", Compiling(True, False))):
-        lab = Lab(Store(tmp_path / name), torch.device("cpu"), Path("data"), compiling)
+        lab = Lab(Store(tmp_path / name), torch.device("cpu"), Path("data"), compiling=compiling)
         assert lockstep().execute(specs, lab, Watching(), stop=lambda: False) == []
     for spec in specs:
         written, compiled = (lab_at(tmp_path / name).store.folder(spec) for name in ("written", "compiled"))
