@@ -82,6 +82,7 @@ def test_a_runs_folder_holds_a_row_an_epoch_and_where_it_was_made(kdrun: Kdrun, 
     assert {"train_loss", "validation_accuracy", "learning_rate", "seconds"} <= set(metrics.columns)
     result = json.loads((folder / "result.json").read_text())
     assert {"torch", "python", "kdrun", "device", "precision", "train_seconds", "threads"} <= set(result)
+    assert (result["compile"], result["cuda_graphs"], result["tf32"]) == (False, False, False)
     predictions = pd.read_csv(folder / "predictions.csv")
     assert (predictions["label"] == predictions["predicted"]).mean() == pytest.approx(result["test_accuracy"])
 

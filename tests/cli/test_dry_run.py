@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+import torch
 from calling import TOY, Kdrun
 
 CONV = (*TOY[:4], "teacher=conv_m", "student=conv_s", "dataset.source.size=12")
@@ -45,3 +47,14 @@ def test_at_alpha_0_the_student_is_described_alone(kdrun: Kdrun) -> None:
     printed = kdrun("distill", *CONV, "alpha=0", "--dry-run")
     assert printed.code == 0
     assert "knowledge  student" not in printed.out
+
+
+@pytest.mark.parametrize(("has_bf16", "precision"), [(True, "bf16"), (False, "fp32")])
+def test_auto_is_shown_and_trained_as_what_it_means_here(
+    kdrun: Kdrun, monkeypatch: pytest.MonkeyPatch, has_bf16: bool, precision: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has_bf16}, raising=False)
+    asked = ("distill", *TOY, "device=cpu", "seeds=[0]", "--dry-run")
+    automatic, named = kdrun(*asked, "precision=auto").out, kdrun(*asked, f"precision={precision}").out
+    assert automatic == named
+    assert f"precision: {precision}\n" in automatic
