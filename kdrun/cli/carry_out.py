@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,12 +17,16 @@ from kdrun.cli.progress import progress_for
 from kdrun.cli.saved import command_line
 from kdrun.config.schema import Config
 from kdrun.errors import RunFailed, UserError
+from kdrun.executors import Executor
 from kdrun.experiment.build import make
 from kdrun.plans import Plan
 from kdrun.plans.build import PointConfig, comparison_plan, teacher_plan
 from kdrun.plans.record import write_record
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
+
+if TYPE_CHECKING:
+    from kdrun.experiment.lab import Lab
 
 
 def compare(
@@ -79,20 +83,32 @@ def _carry_out(plan: Plan, config: Config, store: Store, *, retrain_damaged: boo
     new = unfinished(plan, store, retrain_damaged=retrain_damaged)
     if not new:
         return []
-    from kdrun.experiment.lab import Lab
     from kdrun.experiment.train import Interrupted, preflight
-    from kdrun.training.precision import choose_device
 
-    lab = Lab(store, choose_device(config.device), Path(config.data_root))
+    lab = lab_of(config, store)
     preflight(new, lab)
     store.check_writable()
-    executor = make({key: value for key, value in config.executor.items() if key != "name"})
+    executor = executor_of(config)
     with _asked_to_stop() as stop, progress_for(progress_console(), len(new), quiet=quiet) as progress:
         try:
-            failures: list[str] = executor.execute(new, lab, progress, stop=stop)
+            failures = executor.execute(new, lab, progress, stop=stop)
         except Interrupted:
             raise click.Abort from None
     return failures
+
+
+def lab_of(config: Config, store: Store) -> Lab:
+    """What the runs of a command share."""
+    from kdrun.experiment.lab import Lab
+    from kdrun.training.precision import choose_device
+
+    return Lab(store, choose_device(config.device), Path(config.data_root))
+
+
+def executor_of(config: Config) -> Executor:
+    """How the runs of a command are carried out."""
+    executor: Executor = make({key: value for key, value in config.executor.items() if key != "name"})
+    return executor
 
 
 def _raise_first(failures: Sequence[str]) -> None:

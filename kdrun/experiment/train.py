@@ -99,7 +99,7 @@ def _train_together(
     """Trains runs that stand at one position up to another, or to the end."""
     active = list(runs)
     data = lab.data(runs[0].spec.dataset)
-    with _teacher_of(runs, lab) as teacher:
+    with teacher_of(runs, lab) as teacher:
         for reached in fit(
             [run.learner for run in runs],
             teacher,
@@ -139,7 +139,7 @@ def _finish(runs: Sequence[Running], lab: Lab, observer: Observer, keeper: Keepe
 
 
 @contextmanager
-def _teacher_of(runs: Sequence[Running], lab: Lab) -> Iterator[Teacher | None]:
+def teacher_of(runs: Sequence[Running], lab: Lab) -> Iterator[Teacher | None]:
     """The one teacher of all the runs that ask one, with every feature that any of them reads."""
     asking = {run.spec: read for run in runs if (read := run.learner.mode.teacher_layers) is not None}
     if not asking:
