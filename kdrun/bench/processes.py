@@ -21,7 +21,11 @@ _RSS_UNIT = 1 if sys.platform == "darwin" else _KIB  # of ru_maxrss
 
 @dataclass(frozen=True)
 class Ended:
-    """What a process took. seconds: on the wall; cpu_seconds: of all its threads; peak_bytes: resident."""
+    """What a process took.
+
+    seconds: on the wall. cpu_seconds: of all its threads. peak_bytes: the most that was resident, and at least what
+        was resident in the process that started it, which Linux counts in: that one must be small.
+    """
 
     seconds: float
     cpu_seconds: float

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
 from kdrun.bench import Loop
+from kdrun.bench.spread import Spread, spread
 from kdrun.bench.watch import StepTime, Watch
 from kdrun.errors import UserError
 
@@ -19,15 +18,6 @@ TRIAL = 3  # timed steps from which the length of a stretch is chosen
 Round = Mapping[str, StepTime]
 Clock = Literal["wall", "cpu"]
 CLOCKS: tuple[Clock, ...] = ("wall", "cpu")
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Of several rounds: the median, the least and the greatest."""
-
-    median: float
-    least: float
-    greatest: float
 
 
 def interleaved(
@@ -62,11 +52,6 @@ def _timed(name: str, loop: Loop, device: torch.device, steps: int) -> StepTime:
     if taken is None:
         raise UserError(f"{name} ended before its {steps} steps were done: its loss was not finite, or it has too few")
     return taken
-
-
-def spread(values: Sequence[float]) -> Spread:
-    """values: one for each round, at least one."""
-    return Spread(statistics.median(values), min(values), max(values))
 
 
 def step_times(rounds: Sequence[Round], name: str, clock: Clock) -> Spread:

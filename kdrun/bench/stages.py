@@ -1,7 +1,7 @@
-"""Where a command's time goes, by looking at its stack every few milliseconds: `python -m kdrun.bench.stages FILE ...`.
+"""Where a command's time goes, by looking at its stack every few milliseconds.
 
-FILE gets the seconds of each stage as JSON; what follows is the command line. A sample counts for the first of the
-stages below that is on the stack: imports before all, since they stand inside the others.
+`python -m kdrun.bench.stages FILE kdrun ARGUMENTS` runs the command and writes the seconds of each stage as JSON. A
+look counts for the first of the stages below that is on the stack: imports before all, since they stand inside others.
 """
 
 from __future__ import annotations
@@ -69,15 +69,15 @@ class Sampler(threading.Thread):
 
 def _main() -> None:
     import json
+    import runpy
     from pathlib import Path
 
-    from kdrun.cli import main
-
-    file, *arguments = sys.argv[1:]
+    file, module, *arguments = sys.argv[1:]
+    sys.argv = [module, *arguments]
     sampler = Sampler(threading.get_ident())
     sampler.start()
     try:
-        main(arguments)
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
     finally:
         sampler.finish()
         Path(file).write_text(json.dumps(sampler.seconds), encoding="utf-8")

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from kdrun.bench.processes import KDRUN, timed
-from kdrun.bench.rounds import spread
+from kdrun.bench.spread import spread
 from kdrun.bench.stages import STAGES
 
 SMOKE = ("train=smoke", "seeds=[0]", "--quiet")
@@ -63,6 +63,6 @@ def _commands(distill: Sequence[str]) -> Sequence[tuple[str, Sequence[str], int]
 
 def _stages(distill: Sequence[str], folder: Path) -> dict[str, float]:
     file = folder / "stages.json"
-    timed(("-m", "kdrun.bench.stages", str(file), *distill[:-1], f"outputs={folder}/stages"))
+    timed(("-m", "kdrun.bench.stages", str(file), "kdrun", *distill[:-1], f"outputs={folder}/stages"))
     stages: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
     return stages

@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any
 
 from kdrun.bench.own import Executor, own_loop, put_untrained
-from kdrun.bench.rounds import CLOCKS, interleaved, spread
+from kdrun.bench.rounds import CLOCKS, interleaved
+from kdrun.bench.spread import spread
 from kdrun.bench.step import Told
 from kdrun.experiment.lab import Lab
 from kdrun.experiment.measure import environment
