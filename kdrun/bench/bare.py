@@ -14,7 +14,7 @@ from kdrun.bench import Stop
 from kdrun.bench.task import Task
 from kdrun.experiment.build import optimizer_of
 
-_REDUCED = {"bf16": torch.bfloat16, "fp16": torch.float16}
+_AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Draw(NamedTuple):
@@ -53,7 +53,7 @@ def train_bare(student: nn.Module, teacher: nn.Module | None, task: Task, draws:
     batches, device = _resident(task), task.device
     optimizer, schedule = optimizer_of(task.recipe, list(student.parameters()), task.steps_per_epoch)
     scaler = torch.amp.GradScaler(device.type, enabled=task.precision == "fp16")
-    dtype = _REDUCED.get(task.precision)
+    dtype = _AUTOCAST[task.precision]
     precision = nullcontext() if dtype is None else torch.autocast(device.type, dtype=dtype)
     for epoch in range(task.recipe["epochs"]):
         total = torch.zeros((), device=device)

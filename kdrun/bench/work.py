@@ -9,7 +9,7 @@ from kdrun.bench.watch import now
 from kdrun.metrics.cost import flops
 
 _SIDES = {"cpu": 1024, "cuda": 8192}  # of the square matrices whose product is timed
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _PRODUCTS = 10
 _BACKWARD = 2  # a backward pass is about two forward passes
 
@@ -24,7 +24,7 @@ def step_flops(task: Task) -> int:
 def measured_peak(device: torch.device, precision: str) -> float:
     """Floating-point operations a second in the product of two large square matrices, the best of several."""
     side = _SIDES.get(device.type, _SIDES["cuda"])
-    one, other = torch.randn(2, side, side, device=device, dtype=_DTYPES.get(precision, torch.float32))
+    one, other = torch.randn(2, side, side, device=device, dtype=_DTYPES[precision])
     seconds = []
     for _ in range(_PRODUCTS):
         begin = now(device)

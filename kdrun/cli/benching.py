@@ -55,7 +55,7 @@ def time_step(
             workers=workers,
             told=_rounds_told(rounds, quiet),
         )
-    _print(measured, as_json)
+    _print(measured | {"settings": list(overrides)}, as_json)
 
 
 def time_sweep(
@@ -81,7 +81,7 @@ def time_sweep(
     )
     with _laboratory(together) as of_all, _laboratory(alone) as of_each:
         measured = bench_sweep(of_all, of_each, rounds=rounds, seconds=seconds, told=_rounds_told(rounds, quiet))
-    _print(measured, as_json)
+    _print(measured | {"settings": list(overrides)}, as_json)
 
 
 def time_startup(
@@ -91,7 +91,8 @@ def time_startup(
     from kdrun.bench.startup import bench_startup
 
     measured = bench_startup([*_options(config_dir), *overrides], rounds=rounds, told=_told(quiet))
-    _print(measured | {"sweep_points": POINTS, "sweep_composes": _composes(config_dir)}, as_json)
+    counted = {"sweep_points": POINTS, "sweep_composes": _composes(config_dir), "settings": list(overrides)}
+    _print(measured | counted, as_json)
 
 
 def time_scaling(

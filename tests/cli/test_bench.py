@@ -34,6 +34,7 @@ def test_the_step_is_compared_and_taken_apart(kdrun: Kdrun, tmp_path: Path) -> N
     assert list(measured["breakdown_ms"]) == ["data", "teacher", "student", "backward", "optimiser", "rest"]
     assert measured["work"].keys() == {"step_flops", "flops_a_second", "matmul_flops_a_second", "share_of_matmul"}
     assert {"threads", "torch", "device"} <= measured["environment"].keys()
+    assert measured["settings"] == [word for word in TOY if "=" in word]
     assert not list(tmp_path.iterdir())
 
 
