@@ -19,7 +19,7 @@ LAYERS = (
     {"modes"},
     {"training", "runs"},
     {"experiment"},
-    {"plans", "reports", "executors"},
+    {"plans", "reports", "executors", "bench"},
     {"cli"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -46,13 +46,17 @@ def test_a_module_imports_lower_layers_only(path: Path) -> None:
 
 
 def _modules_after(*arguments: str) -> set[str]:
+    return {name.partition(".")[0] for name in _all_modules_after(*arguments)}
+
+
+def _all_modules_after(*arguments: str) -> set[str]:
     code = (
         "import sys\nfrom kdrun.cli import main\n"
         f"try: main({list(arguments)!r})\nexcept SystemExit: pass\n"
         "print(*sys.modules, file=sys.stderr)"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return {name.partition(".")[0] for name in ended.stderr.splitlines()[-1].split()}
+    return set(ended.stderr.splitlines()[-1].split())
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("distill", "--help"), ("options",), ("--version",)])
@@ -62,6 +66,14 @@ def test_help_imports_neither_torch_nor_pandas_nor_hydra(arguments: tuple[str, .
 
 def test_a_mistyped_override_is_answered_without_torch_and_pandas() -> None:
     assert not {"torch", "pandas", "matplotlib"} & _modules_after("distill", "taau=4")
+
+
+def test_a_distill_imports_only_what_it_uses_and_the_same_again_no_torch(tmp_path: Path) -> None:
+    command = ("distill", "train=smoke", "seeds=[0]", "--quiet", f"outputs={tmp_path}/outputs")
+    first, again = _all_modules_after(*command), _all_modules_after(*command)
+    assert not {"torchvision", "sklearn", "mlxtend", "scipy.stats", "scipy.optimize", "torchdistill"} & first
+    assert not {"torch", "torchvision", "sklearn", "mlxtend", "scipy.stats"} & again
+    assert "pandas" in again
 
 
 def test_only_two_modules_touch_hydras_compose_and_instantiate() -> None:

@@ -37,6 +37,8 @@ def test_a_command_of_the_readme_is_taken(kdrun: Kdrun, command: str) -> None:
     arguments = shlex.split(command)[1:]
     if arguments[0] in TRAINING:
         arguments.append("--dry-run")
+    elif arguments[0] == "bench":
+        arguments += ["--rounds", "1", "--seconds", "0.01"]
     elif arguments[0] == "report":
         assert kdrun("distill", *TOY, "seeds=[0]").code == 0
     ended = kdrun(*arguments)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 from kdrun import __version__
+from kdrun.cli.bench import bench
 from kdrun.cli.cache import cache
 from kdrun.cli.check_knowledge import check_knowledge
 from kdrun.cli.distill import distill
@@ -38,7 +39,7 @@ def cli() -> None:
     """
 
 
-for command in (train_teacher, distill, sweep, report, runs, cache, options, check_knowledge):
+for command in (train_teacher, distill, sweep, report, runs, cache, options, check_knowledge, bench):
     cli.add_command(command)
 
 

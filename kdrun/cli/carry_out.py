@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kdrun.cli.choices import what_is_made
 from kdrun.cli.console import progress_console, result_console
-from kdrun.cli.dry_run import executor_of, print_plan
-from kdrun.cli.laboratory import lab_for
+from kdrun.cli.dry_run import print_plan
+from kdrun.cli.laboratory import decide_for, executor_of, lab_for
 from kdrun.cli.progress import progress_for
 from kdrun.cli.saved import command_line
 from kdrun.config.schema import Config
@@ -24,6 +24,9 @@ from kdrun.plans.build import PointConfig, comparison_plan, teacher_plan
 from kdrun.plans.record import write_record
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
+
+if TYPE_CHECKING:
+    pass
 
 
 def compare(
@@ -80,20 +83,19 @@ def _carry_out(plan: Plan, config: Config, store: Store, *, retrain_damaged: boo
     new = unfinished(plan, store, retrain_damaged=retrain_damaged)
     if not new:
         return []
-    from kdrun.experiment.decide import decide
     from kdrun.experiment.train import Interrupted, preflight
 
     lab = lab_for(config, store)
     preflight(new, lab)
     executor = executor_of(config)
-    decision = decide(executor.groups(new, lab), lab, config.cache, lab.device.type)
+    decision = decide_for(new, lab, executor, config)
     lab.caching = decision.caching
     store.check_writable()
     for line in () if quiet else what_is_made(decision):
         click.echo(line, err=True)
     with _asked_to_stop() as stop, progress_for(progress_console(), len(new), quiet=quiet) as progress:
         try:
-            failures: list[str] = executor.execute(new, lab, progress, stop=stop)
+            failures = executor.execute(new, lab, progress, stop=stop)
         except Interrupted:
             raise click.Abort from None
     return failures

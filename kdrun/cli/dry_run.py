@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import yaml
 
 from kdrun.cli.choices import every_line
-from kdrun.cli.laboratory import lab_for
+from kdrun.cli.laboratory import decide_for, executor_of, lab_for
 from kdrun.config.schema import Config
-from kdrun.experiment.build import make
 from kdrun.plans import Plan
 from kdrun.plans.build import PointConfig
 from kdrun.runs.folder import RunFolder
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from kdrun.executors import Executor
     from kdrun.experiment.decide import Decision
     from kdrun.experiment.describe import Description, TermShapes
     from kdrun.experiment.lab import Lab
@@ -69,19 +67,11 @@ def state_of(folder: RunFolder) -> str:
     return "begun" if folder.is_started else "new"
 
 
-def executor_of(config: Config) -> Executor:
-    """The executor that a configuration names."""
-    executor: Executor = make({key: value for key, value in config.executor.items() if key != "name"})
-    return executor
-
-
 def _described(config: Config, plan: Plan, lab: Lab) -> tuple[list[Description], Decision]:
     """What the runs pair and need, and how teachers' signals would reach those that are not finished."""
-    from kdrun.experiment.decide import decide
-
     descriptions = _descriptions(plan, lab)
     new = [spec for spec in plan.runs if not lab.store.folder(spec).is_finished]
-    return descriptions, decide(executor_of(config).groups(new, lab), lab, config.cache, lab.device.type)
+    return descriptions, decide_for(new, lab, executor_of(config), config)
 
 
 def _descriptions(plan: Plan, lab: Lab) -> list[Description]:

@@ -1,15 +1,20 @@
-"""The lab that a configuration asks for."""
+"""What a configuration asks for: the lab, the executor, and how teachers' signals reach the runs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kdrun.config.schema import Config
 from kdrun.errors import UserError
+from kdrun.experiment.build import make
+from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
 
 if TYPE_CHECKING:
+    from kdrun.executors import Executor
+    from kdrun.experiment.decide import Decision
     from kdrun.experiment.lab import Lab
 
 
@@ -28,3 +33,16 @@ def lab_for(config: Config, store: Store) -> Lab:
     room = Room(config.data_memory_share, workers)
     compiling = Compiling(config.compile, config.cuda_graphs)
     return Lab(store, device, Path(config.data_root), room=room, compiling=compiling)
+
+
+def executor_of(config: Config) -> Executor:
+    """How the runs of a command are carried out."""
+    executor: Executor = make({key: value for key, value in config.executor.items() if key != "name"})
+    return executor
+
+
+def decide_for(new: Sequence[RunSpec], lab: Lab, executor: Executor, config: Config) -> Decision:
+    """How teachers' signals reach the runs that are not finished. Raises UserError where what was asked does not fit."""
+    from kdrun.experiment.decide import decide
+
+    return decide(executor.groups(new, lab), lab, config.cache, lab.device.type)

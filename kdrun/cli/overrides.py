@@ -65,10 +65,25 @@ def _experiments(_ctx: click.Context, _param: click.Parameter, incomplete: str) 
     return [CompletionItem(name) for name in saved if name.startswith(incomplete)]
 
 
+_SETTINGS = click.argument("overrides", nargs=-1, type=Override(), metavar="[KEY=VALUE]...")
+_CONFIG_DIR = click.option(
+    "--config-dir",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Add a folder of your own YAML files, laid out like conf/. May be given more than once.",
+)
+
+
+def takes_settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the arguments of a command that takes a configuration and trains nothing to keep."""
+    return _SETTINGS(_CONFIG_DIR(command))
+
+
 def takes_overrides(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the arguments and options that every training command takes."""
     parameters = (
-        click.argument("overrides", nargs=-1, type=Override(), metavar="[KEY=VALUE]..."),
+        _SETTINGS,
         click.option(
             "-e",
             "--experiment",
@@ -76,13 +91,7 @@ def takes_overrides(command: Callable[..., Any]) -> Callable[..., Any]:
             shell_complete=_experiments,
             help="Begin with a saved command line of experiments/.",
         ),
-        click.option(
-            "--config-dir",
-            multiple=True,
-            type=click.Path(path_type=Path),
-            metavar="DIR",
-            help="Add a folder of your own YAML files, laid out like conf/. May be given more than once.",
-        ),
+        _CONFIG_DIR,
         click.option("--dry-run", is_flag=True, help="Print the configuration and the plan; train and write nothing."),
         click.option(
             "--retrain-damaged",

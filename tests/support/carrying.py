@@ -74,7 +74,7 @@ class Watching:
 
 
 def lab_at(outputs: Path, caching: Caching | None = None) -> Lab:
-    return Lab(Store(outputs), torch.device("cpu"), Path("data"), caching=caching)
+    return Lab(Store(outputs), torch.device("cpu"), Path("data"), caching=caching or Caching())
 
 
 def all_of(kind: Kind, specs: Sequence[RunSpec]) -> Caching:
