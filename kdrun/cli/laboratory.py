@@ -42,7 +42,7 @@ def executor_of(config: Config) -> Executor:
 
 
 def decide_for(new: Sequence[RunSpec], lab: Lab, executor: Executor, config: Config) -> Decision:
-    """How teachers' signals reach the runs that are not finished. Raises UserError where what was asked does not fit."""
+    """How teachers' signals reach unfinished runs. Raises UserError where what was asked for does not fit."""
     from kdrun.experiment.decide import decide
 
     return decide(executor.groups(new, lab), lab, config.cache, lab.device.type)
