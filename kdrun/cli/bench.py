@@ -64,7 +64,7 @@ def _reports(rounds: int, seconds: float | None) -> Callable[[Callable[..., Any]
     return add
 
 
-@bench.command(STEP)
+@bench.command(STEP, short_help="The configured step; meant where no command is named.")
 @takes_settings
 @_reports(rounds=5, seconds=1.0)
 @click.option(
@@ -86,7 +86,7 @@ def step(**given: Any) -> None:
     time_step(**given)
 
 
-@bench.command()
+@bench.command(short_help="Students side by side, as a share of each on its own.")
 @takes_settings
 @_reports(rounds=5, seconds=0.5)
 @click.option("--k", default=8, show_default=True, type=click.IntRange(2), help="Students, each with its own tau.")
@@ -104,7 +104,7 @@ def sweep(**given: Any) -> None:
     time_sweep(**given)
 
 
-@bench.command()
+@bench.command(short_help="What commands cost before they train.")
 @takes_settings
 @_reports(rounds=5, seconds=None)
 def startup(**given: Any) -> None:
@@ -117,7 +117,7 @@ def startup(**given: Any) -> None:
     time_startup(**given)
 
 
-@bench.command()
+@bench.command(short_help="Twice, 4 and 8 times the points, examples and epochs.")
 @takes_settings
 @_reports(rounds=1, seconds=None)
 @click.option("--points", default=2, show_default=True, type=click.IntRange(1), help="Temperatures at factor 1.")

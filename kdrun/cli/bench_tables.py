@@ -17,12 +17,8 @@ def print_measured(measured: Measured, console: Console) -> None:
 
 
 def _step(measured: Measured, console: Console) -> None:
-    knowledge = "+".join(measured["knowledge"]) or "labels"
-    console.print(
-        f"{measured['student']} under {measured['teacher']} on {measured['dataset']}: {knowledge}, "
-        f"batch {measured['batch_size']}, {measured['precision']}, {_threads(measured)}, {_rounds(measured)}\n",
-        highlight=False,
-    )
+    knowledge = "+".join(measured["knowledge"]) or "labels alone"
+    console.print(f"{_pair(measured)}, {knowledge}\n{_setting(measured)}\n", highlight=False)
     rows = [
         (name, f"{one['wall_ms']['median']:.3f}", f"{one['cpu_ms']['median']:.3f}", f"{one['images_a_second']:,.0f}")
         for name, one in measured["loops"].items()
@@ -47,8 +43,7 @@ def _step(measured: Measured, console: Console) -> None:
 
 def _sweep(measured: Measured, console: Console) -> None:
     console.print(
-        f"{measured['k']} students {measured['student']} under {measured['teacher']} on {measured['dataset']}, one tau "
-        f"each: batch {measured['batch_size']}, {measured['precision']}, {_threads(measured)}, {_rounds(measured)}\n",
+        f"{measured['k']} times {_pair(measured)}, one tau each\n{_setting(measured)}\n",
         highlight=False,
     )
     rows = [
@@ -89,10 +84,16 @@ def _scaling(measured: Measured, console: Console) -> None:
 _TABLES = {"step": _step, "sweep": _sweep, "startup": _startup, "scaling": _scaling}
 
 
-def _threads(measured: Measured) -> str:
+def _pair(measured: Measured) -> str:
+    taught = f" under {measured['teacher']}" if measured["teacher"] else ""
+    return f"{measured['student']}{taught} on {measured['dataset']}"
+
+
+def _setting(measured: Measured) -> str:
     environment = measured["environment"]
-    count = environment["threads"]
-    return f"{environment['device']}, {count} thread{'s' if count > 1 else ''}"
+    threads = f"{environment['threads']} thread{'s' if environment['threads'] > 1 else ''}"
+    batch = f"batch {measured['batch_size']}, {measured['precision']}"
+    return f"{batch}, {environment['device']}, {threads}, {_rounds(measured)}"
 
 
 def _rounds(measured: Measured) -> str:
