@@ -21,7 +21,7 @@ def train_free(
     *,
     stop: Callable[[], bool],
     state_every_s: float,
-    stack: bool,
+    stack_up_to: int,
 ) -> dict[RunSpec, str] | None:
     """Trains, side by side, those of the runs that no other process holds, and holds them meanwhile.
 
@@ -32,7 +32,7 @@ def train_free(
         held = [spec for spec in specs if _hold(spec, lab, locks)]
         new = [spec for spec in held if not lab.store.folder(spec).is_finished]
         if new:
-            return train(new, lab, observer, stop=stop, state_every_s=state_every_s, stack=stack)
+            return train(new, lab, observer, stop=stop, state_every_s=state_every_s, stack_up_to=stack_up_to)
         return {} if held else None
 
 

@@ -72,8 +72,7 @@ class Learner:
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
         self._schedule.step()
-        with torch.no_grad():
-            self._losses[position.step] = torch.stack(losses)
+        torch.stack([part.detach() for part in losses], out=self._losses[position.step])
 
     @property
     def learners(self) -> tuple[Learner, ...]:
