@@ -101,10 +101,8 @@ def _check_sizes(config: Config) -> None:
 
 def _check_executor(executor: Mapping[str, Any]) -> None:
     """Here and not where they are used, so that they are refused also when nothing is left to train."""
-    for key, minimum in (("workers", 1), ("threads", 1), ("max_group", 1), ("state_every_s", 0)):
+    for key, minimum in (("workers", 1), ("threads", 1), ("max_group", 1), ("stack_up_to", 0), ("state_every_s", 0)):
         _at_least(minimum, f"executor.{key}", executor.get(key))
-    if not isinstance(executor.get("stack", False), bool):
-        raise UserError(f"executor.stack must be true or false, got {shown(executor['stack'])}")
     _check_share("executor.memory_share", executor.get("memory_share", 1))
 
 

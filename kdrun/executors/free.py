@@ -22,7 +22,7 @@ def train_free(
     *,
     stop: Callable[[], bool],
     state_every_s: float,
-    stack: bool,
+    stack_up_to: int,
 ) -> dict[RunSpec, str] | None:
     """Trains, side by side, those of the runs that no other process holds, and holds them meanwhile.
 
@@ -35,7 +35,7 @@ def train_free(
         failures: dict[RunSpec, str] = {}
         # Meanwhile another process may have begun one of them in its own way: then they train apart.
         for group in groups(new, lab.teacher_signals):
-            failures |= train(group, lab, observer, stop=stop, state_every_s=state_every_s, stack=stack)
+            failures |= train(group, lab, observer, stop=stop, state_every_s=state_every_s, stack_up_to=stack_up_to)
         return failures if held else None
 
 

@@ -21,12 +21,12 @@ class Lockstep:
     max_group, memory_share: bounds of a group, see `Limits`.
     state_every_s: a training state is written at the first step after so many seconds of each run's own training, or
         at the end of an epoch; a kill loses no more than that.
-    stack: whether perceptrons of one architecture in a group are computed as one.
+    stack_up_to: perceptrons of one architecture and up to so many parameters are computed as one; 0: none are.
     """
 
-    def __init__(self, *, max_group: int, memory_share: float, state_every_s: float, stack: bool) -> None:
+    def __init__(self, *, max_group: int, memory_share: float, state_every_s: float, stack_up_to: int) -> None:
         self._limits = Limits(max_group, memory_share)
-        self._state_every_s, self._stack = state_every_s, stack
+        self._state_every_s, self._stack_up_to = state_every_s, stack_up_to
 
     def groups(self, specs: Sequence[RunSpec], lab: Lab) -> list[list[RunSpec]]:
         return self._limits.groups(specs, lab)
@@ -36,7 +36,7 @@ class Lockstep:
         while agenda.left():
             for group in self._limits.groups(agenda.ready(), lab):
                 failures = train_free(
-                    group, lab, observer, stop=stop, state_every_s=self._state_every_s, stack=self._stack
+                    group, lab, observer, stop=stop, state_every_s=self._state_every_s, stack_up_to=self._stack_up_to
                 )
                 if failures is not None:
                     agenda.failed(failures)

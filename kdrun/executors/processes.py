@@ -31,7 +31,7 @@ class Processes:
     workers: the most processes at once; one is started when there is a group for it.
     threads: torch's threads in each worker; None for an equal part of this process's.
     max_group, memory_share: bounds of a group, see `Limits`; the memory is divided among the workers.
-    state_every_s, stack: as for `Lockstep`.
+    state_every_s, stack_up_to: as for `Lockstep`.
     """
 
     def __init__(
@@ -42,11 +42,11 @@ class Processes:
         max_group: int,
         memory_share: float,
         state_every_s: float,
-        stack: bool,
+        stack_up_to: int,
     ) -> None:
         self._workers, self._threads = workers, threads
         self._limits = replace(Limits(max_group, memory_share), memory_share=memory_share / workers)
-        self._state_every_s, self._stack = state_every_s, stack
+        self._state_every_s, self._stack_up_to = state_every_s, stack_up_to
 
     def groups(self, specs: Sequence[RunSpec], lab: Lab) -> list[list[RunSpec]]:
         return _divided(self._limits, len(specs), self._workers).groups(specs, lab)
@@ -79,7 +79,7 @@ class Processes:
             compiling=lab.compiling,
             threads=self._threads or max(1, torch.get_num_threads() // self._workers),
             state_every_s=self._state_every_s,
-            stack=self._stack,
+            stack_up_to=self._stack_up_to,
             parent=os.getpid(),
             caching=lab.caching,
         )

@@ -40,7 +40,7 @@ class Job(NamedTuple):
     compiling: Compiling
     threads: int
     state_every_s: float
-    stack: bool
+    stack_up_to: int
     parent: int
     caching: Caching
 
@@ -78,7 +78,9 @@ def work(job: Job, connection: Connection) -> None:
 
     def train(numbers: Sequence[int]) -> dict[RunSpec, str]:
         specs = [job.specs[number] for number in numbers]
-        failures = train_free(specs, lab, relay, stop=stop, state_every_s=job.state_every_s, stack=job.stack)
+        failures = train_free(
+            specs, lab, relay, stop=stop, state_every_s=job.state_every_s, stack_up_to=job.stack_up_to
+        )
         if failures is None:
             time.sleep(POLL_S)
         return failures or {}

@@ -55,7 +55,7 @@ def train(
     *,
     stop: Callable[[], bool],
     state_every_s: float,
-    stack: bool,
+    stack_up_to: int,
 ) -> dict[RunSpec, str]:
     """Trains runs side by side to the end, going on from their states where they were cut off.
 
@@ -65,7 +65,7 @@ def train(
         their signals' kind and rounding, and targets; those that nobody teaches go with any of them.
     state_every_s: states are written at the first step after so many seconds for each run, or at the end of an epoch,
         so that writing takes the same share of the time however many there are.
-    stack: whether small networks of one architecture are computed as one (`kdrun.experiment.stacks`).
+    stack_up_to: the most parameters of networks that are computed as one (`kdrun.experiment.stacks`).
     stop: asked after every step; when true the states are saved and Interrupted is raised.
     Returns a line for each run that could not be finished (its loss was not finite); its last state is kept.
     """
@@ -75,7 +75,7 @@ def train(
     keeper = Keeper(Clock(state_every_s * len(runs)), stop)
     for position, until in pairwise([*positions, None]):
         together = [run for run in runs if run.position == position and run.failure is None]
-        _train_together(together, until, lab, observer, keeper, stack=stack)
+        _train_together(together, until, lab, observer, keeper, stack_up_to=stack_up_to)
     _finish([run for run in runs if run.failure is None], lab, observer, keeper)
     return {run.spec: run.failure for run in runs if run.failure is not None}
 
@@ -107,14 +107,20 @@ class Keeper:
 
 
 def _train_together(
-    runs: Sequence[Running], until: Position | None, lab: Lab, observer: Observer, keeper: Keeper, *, stack: bool
+    runs: Sequence[Running],
+    until: Position | None,
+    lab: Lab,
+    observer: Observer,
+    keeper: Keeper,
+    *,
+    stack_up_to: int,
 ) -> None:
     """Trains runs that stand at one position up to another, or to the end."""
     active = list(runs)
     data = lab.data(runs[0].spec.dataset)
     with teacher_of(runs, lab, observer, keeper.heed) as teacher:
         for reached in fit(
-            steppers(runs, stack=stack),
+            steppers(runs, stack_up_to=stack_up_to),
             teacher,
             data.training_batches(runs[0].spec),
             epochs=runs[0].spec.recipe["epochs"],

@@ -26,7 +26,8 @@ def in_float32(loss: Callable[P, T]) -> Callable[P, T]:
     def widened(*args: P.args, **kwargs: P.kwargs) -> T:
         device = next(tensor.device.type for tensor in _tensors(args))
         known = torch.amp.is_autocast_available(device)  # not on the meta device
-        with torch.autocast(device, enabled=False) if known and torch.is_autocast_enabled(device) else nullcontext():
+        on = known and torch.is_autocast_enabled(device)
+        with torch.autocast(device, enabled=False) if on else nullcontext():
             return loss(*map(_widen, args), **kwargs)  # type: ignore[arg-type]
 
     return widened

@@ -58,7 +58,7 @@ class Mlp(nn.Module):
     def stacked(self, inputs: Tensor, parameters: Sequence[Tensor]) -> Tensor:
         """Logits (K, B, classes) of K networks on the same images (see `kdrun.models.Stackable`), without dropout."""
         *hidden, classifier = zip(parameters[::2], parameters[1::2], strict=True)  # weights and biases
-        values = inputs.flatten(1).expand(len(parameters[0]), -1, -1)
+        values = inputs.flatten(1)
         for weight, bias in hidden:
             values = stacked_linear(values, weight, bias).relu()
         return stacked_linear(values, *classifier)

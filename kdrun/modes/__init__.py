@@ -24,7 +24,7 @@ class Mode(Protocol):
     part_names: tuple[str, ...]
 
     def losses(self, batch: Batch, teacher: Signals | None) -> tuple[Tensor, ...]:
-        """The parts of the batch's loss, scalars () in the order of `part_names`; the first is the one to minimise."""
+        """The batch's loss and its parts, scalars () in the order of `part_names`; the first one is followed back."""
         ...
 
     def compile(self, **options: Any) -> None:

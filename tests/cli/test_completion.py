@@ -11,7 +11,7 @@ from click.shell_completion import ShellComplete
 
 from kdrun.cli import cli
 
-EXECUTOR_KEYS = ("name", "max_group", "memory_share", "stack", "state_every_s")
+EXECUTOR_KEYS = ("name", "max_group", "memory_share", "stack_up_to", "state_every_s")
 
 
 def _offered(*words: str) -> list[str]:

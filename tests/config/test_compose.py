@@ -98,6 +98,7 @@ def test_a_users_folder_adds_options_to_both_roles(tmp_path: Path) -> None:
         ("outputs=", "outputs is empty; name a folder, such as outputs=outputs"),
         ("executor.max_group=0", "executor.max_group must be at least 1, got 0"),
         ("executor.state_every_s=-1", "executor.state_every_s must be at least 0, got -1"),
+        ("executor.stack_up_to=-1", "executor.stack_up_to must be at least 0, got -1"),
         ("executor.memory_share=0", "executor.memory_share must be above 0 and at most 1, got 0"),
         ("executor.memory_share=1.5", "executor.memory_share must be above 0 and at most 1, got 1.5"),
         ("control=[label_smoothing]", "unknown key 'control'; did you mean controls?"),

@@ -65,9 +65,9 @@ def test_a_group_that_was_cut_off_goes_on_to_the_same_files(
 
 
 @pytest.mark.parametrize(
-    "after", [lockstep(), lockstep(max_group=1), lockstep(stack=False)], ids=["to stack", "to single", "to none"]
+    "after", [lockstep(), lockstep(max_group=1), lockstep(stack_up_to=0)], ids=["to stack", "to single", "to none"]
 )
-@pytest.mark.parametrize("before", [lockstep(), lockstep(stack=False)], ids=["from stack", "from none"])
+@pytest.mark.parametrize("before", [lockstep(), lockstep(stack_up_to=0)], ids=["from stack", "from none"])
 def test_states_go_over_from_stacks_to_single_runs_and_back(tmp_path: Path, before: Lockstep, after: Lockstep) -> None:
     specs = plan("tau=1,8", "knowledge=response/kd,relation/rkd", "controls=[]")
     carry_out(specs, tmp_path / "whole")
@@ -173,7 +173,7 @@ def test_runs_that_another_process_holds_are_left_to_it(tmp_path: Path) -> None:
     def stop() -> bool:
         """The other process finishes its run as soon as the rest is done."""
         if len(watching.ended) == len(specs) - 1 and lock.is_locked:
-            train([held], lab, Watching(), stop=lambda: False, state_every_s=100, stack=True)
+            train([held], lab, Watching(), stop=lambda: False, state_every_s=100, stack_up_to=10**6)
             lock.release()
         return False
 

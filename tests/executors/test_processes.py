@@ -15,7 +15,7 @@ from kdrun.experiment.train import Interrupted, Rows
 
 
 def _processes(workers: int = 2) -> Processes:
-    return Processes(workers=workers, threads=1, max_group=100, memory_share=1.0, state_every_s=0.0, stack=True)
+    return Processes(workers=workers, threads=1, max_group=100, memory_share=1.0, state_every_s=0.0, stack_up_to=10**6)
 
 
 def test_workers_leave_the_files_of_one_process(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ class Unwatched:
 
 
 def _trained(spec: RunSpec, lab: Lab) -> None:
-    assert not train([spec], lab, Unwatched(), stop=lambda: False, state_every_s=1e9, stack=True)
+    assert not train([spec], lab, Unwatched(), stop=lambda: False, state_every_s=1e9, stack_up_to=0)
 
 
 def _weights(spec: RunSpec, lab: Lab) -> Mapping[str, Tensor]:
@@ -106,7 +106,7 @@ def test_a_simkd_student_that_was_cut_off_ends_with_the_same_weights(simkd: dict
     folder.set_aside()
     steps = iter(range(100))
     with pytest.raises(Interrupted):
-        train([simkd["student"]], lab, Unwatched(), stop=lambda: next(steps) > 12, state_every_s=1e9, stack=True)
+        train([simkd["student"]], lab, Unwatched(), stop=lambda: next(steps) > 12, state_every_s=1e9, stack_up_to=0)
     assert folder.is_started
     _trained(simkd["student"], Lab(lab.store, lab.device, lab.store.outputs))
     assert all(torch.equal(value, whole[name]) for name, value in _weights(simkd["student"], lab).items())

@@ -11,11 +11,11 @@ from kdrun.experiment.running import begin
 from kdrun.experiment.stacks import steppers
 
 
-def _sizes(tmp_path: Path, *overrides: str, stack: bool = True) -> list[int]:
+def _sizes(tmp_path: Path, *overrides: str, stack_up_to: int = 10**6) -> list[int]:
     """How many runs each stepper of a group has, the largest first."""
     lab = lab_at(tmp_path)
     runs = [begin(spec, lab) for spec in plan(*overrides) if spec.kind != "teacher"]
-    made = steppers(runs, stack=stack)
+    made = steppers(runs, stack_up_to=stack_up_to)
     learners = [learner for stepper in made for learner in stepper.learners]
     assert sorted(map(id, learners)) == sorted(id(run.learner) for run in runs)
     return sorted((len(stepper.learners) for stepper in made), reverse=True)
@@ -43,5 +43,7 @@ def test_runs_of_equal_networks_whose_losses_need_logits_alone_are_one(
     assert _sizes(tmp_path, *overrides) == sizes
 
 
-def test_on_demand_each_steps_by_itself(tmp_path: Path) -> None:
-    assert _sizes(tmp_path, "tau=1,2", stack=False) == [1] * 4
+@pytest.mark.parametrize(("stack_up_to", "sizes"), [(0, [1] * 4), (2163, [1] * 4), (2164, [4])])
+def test_larger_networks_step_by_themselves(tmp_path: Path, stack_up_to: int, sizes: list[int]) -> None:
+    assert 36 * 30 + 30 + 30 * 30 + 30 + 30 * 4 + 4 == 2164
+    assert _sizes(tmp_path, "tau=1,2", stack_up_to=stack_up_to) == sizes

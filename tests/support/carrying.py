@@ -83,9 +83,11 @@ def all_of(kind: Kind, specs: Sequence[RunSpec]) -> Caching:
 
 
 def lockstep(
-    max_group: int = 100, memory_share: float = 1.0, state_every_s: float = 100.0, stack: bool = True
+    max_group: int = 100, memory_share: float = 1.0, state_every_s: float = 100.0, stack_up_to: int = 10**6
 ) -> Lockstep:
-    return Lockstep(max_group=max_group, memory_share=memory_share, state_every_s=state_every_s, stack=stack)
+    return Lockstep(
+        max_group=max_group, memory_share=memory_share, state_every_s=state_every_s, stack_up_to=stack_up_to
+    )
 
 
 def carry_out(specs: Sequence[RunSpec], outputs: Path, executor: Any = None, **given: Any) -> list[str]:
