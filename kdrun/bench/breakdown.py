@@ -101,7 +101,7 @@ class TimedMode:
 
 @contextmanager
 def _timed_optimizers(parts: Parts) -> Iterator[None]:
-    """From the end of the losses to the update is `backward` (gradients are cleared there too), it is `optimiser`."""
+    """From the end of the losses to the update is `backward`, the update itself `optimiser`."""
 
     def before(*_: Any) -> None:
         parts.end("backward")

@@ -33,7 +33,7 @@ def test_the_parts_add_up_to_the_step(students: Students, lab: Lab) -> None:
     ("slow", "part"),
     [
         ((torch.optim.AdamW, "_init_group"), "optimiser"),
-        ((torch.optim.AdamW, "zero_grad"), "backward"),
+        ((torch.Tensor, "backward"), "backward"),
         ((torch.optim.lr_scheduler.OneCycleLR, "get_lr"), "rest"),
     ],
 )

@@ -62,7 +62,7 @@ def test_a_streamed_run_cut_off_within_an_epoch_goes_on_either_way(
 
 
 def test_a_worker_process_streams_too(tmp_path: Path, specs: list[RunSpec]) -> None:
-    worker = Processes(workers=1, threads=1, max_group=100, memory_share=1.0, state_every_s=100.0)
+    worker = Processes(workers=1, threads=1, max_group=100, memory_share=1.0, stack_up_to=0, state_every_s=100.0)
     carry_out(specs, tmp_path / "worker", STREAMED_BY_PROCESSES, worker)
     carry_out(specs, tmp_path / "resident", RESIDENT)
     assert_same_runs(tmp_path / "worker", tmp_path / "resident")

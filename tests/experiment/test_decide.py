@@ -19,7 +19,7 @@ from kdrun.runs.spec import RunSpec
 # A toy student sees 100 examples in each of 3 epochs, each in one of 9 views: 300 forward passes for a stream,
 # 900 for a table; 4 classes, 16 bytes an example.
 TOGETHER, SERIAL = lockstep(), lockstep(max_group=1)
-WORKERS = Processes(workers=2, threads=1, max_group=100, memory_share=1.0, state_every_s=100.0)
+WORKERS = Processes(workers=2, threads=1, max_group=100, memory_share=1.0, stack_up_to=0, state_every_s=100.0)
 PLAIN = "train.student.augment.padding=0"
 SEEDS = "seeds=[0,1,2,3,4,5,6]"
 FEATURES = (*CONVOLUTIONAL, PLAIN, "knowledge=response/kd,feature/fitnet")

@@ -100,7 +100,7 @@ def test_a_student_is_the_same_whether_its_table_was_there_and_whoever_made_it(
     assert sum(len(batch.ids) for batch in asked) == VIEWS * EXAMPLES
     carry_out([*others, *specs[1:]], tmp_path / "warm", SERIAL, caching=all_of("table", [*others, *specs]))
     assert sum(len(batch.ids) for batch in asked) == 2 * VIEWS * EXAMPLES
-    workers = Processes(workers=2, threads=1, max_group=1, memory_share=1.0, state_every_s=100.0)
+    workers = Processes(workers=2, threads=1, max_group=1, memory_share=1.0, stack_up_to=0, state_every_s=100.0)
     carry_out(specs, tmp_path / "processes", workers, caching=all_of("table", specs))
     assert _signals(tmp_path / "cold") == _signals(tmp_path / "processes") == {"table"}
     assert_same_runs(tmp_path / "cold", tmp_path / "processes")
