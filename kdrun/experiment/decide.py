@@ -19,7 +19,7 @@ from kdrun.experiment.lab import Lab
 from kdrun.runs.cache import Cache
 from kdrun.runs.spec import RunSpec
 
-WORTH = 0.5  # a cache is made for at most so many of the forward passes that it spares
+WORTH = 0.5  # of the forward passes of a live teacher: a cache that needs more is not made
 
 
 @dataclass(frozen=True)
