@@ -25,6 +25,7 @@ from kdrun.plans.build import PointConfig, comparison_plan, teacher_plan
 from kdrun.plans.record import write_record
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
+from kdrun.trackers.tracking import Tracking
 
 if TYPE_CHECKING:
     from kdrun.experiment.lab import Lab
@@ -84,15 +85,20 @@ def _carry_out(plan: Plan, config: Config, store: Store, output: Output, *, retr
     from kdrun.experiment.train import Interrupted, preflight
     from kdrun.training.precision import choose_device
 
+    tracker = make({key: value for key, value in config.tracker.items() if key != "name"})
     lab = Lab(store, choose_device(config.device), Path(config.data_root))
     preflight(new, lab)
     store.check_writable()
     executor = make({key: value for key, value in config.executor.items() if key != "name"})
     output.planned(total, len(new))
     tally = Tally({spec: _length(spec, lab) for spec in new}, before=total - len(new))
-    with output.progress(tally) as progress, _asked_to_stop(progress.say) as stop:
+    with (
+        output.progress(tally) as progress,
+        Tracking(tracker, warn=progress.remarked) as tracking,
+        _asked_to_stop(progress.remarked) as stop,
+    ):
         try:
-            failures: list[str] = executor.execute(new, lab, Several([tally, progress]), stop=stop)
+            failures: list[str] = executor.execute(new, lab, Several([tally, progress, tracking]), stop=stop)
         except Interrupted:
             raise click.Abort from None
     return failures

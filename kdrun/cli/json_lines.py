@@ -58,5 +58,8 @@ class JsonLines:
     def failed(self, spec: RunSpec, reason: str) -> None:
         tell("failed", {"run_id": spec.run_id, "reason": reason})
 
-    def say(self, line: str) -> None:
+    def filling(self, done: int, total: int) -> None:
+        tell("filling", {"done": done, "total": total})
+
+    def remarked(self, line: str) -> None:
         click.echo(line, err=True)

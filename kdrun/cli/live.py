@@ -35,6 +35,7 @@ class Live:
         self._console, self._tally = console, tally
         self._groups: dict[RunSpec, _Group] = {}  # of the runs in training
         self._shown: tuple[_Group, ...] = ()
+        self._filling = ""
         self._screen = Screen(
             console=console, get_renderable=self.rendered, refresh_per_second=REFRESHES_PER_S, transient=True
         )
@@ -64,9 +65,12 @@ class Live:
 
     def failed(self, spec: RunSpec, reason: str) -> None:
         self._show([spec], None)
-        self.say(reason)
+        self.remarked(reason)
 
-    def say(self, line: str) -> None:
+    def filling(self, done: int, total: int) -> None:
+        self._filling = f"asking the teacher beforehand: {done:,}/{total:,}" if done < total else ""
+
+    def remarked(self, line: str) -> None:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _show(self, specs: Sequence[RunSpec], group: _Group | None) -> None:
@@ -79,8 +83,10 @@ class Live:
     def rendered(self) -> RenderableType:
         """The display as it is now."""
         from rich.console import Group
+        from rich.text import Text
 
-        return Group(self._bar(), self._counts(), *([_table(self._shown)] if self._shown else []))
+        filling = [Text(self._filling, no_wrap=True, overflow="ellipsis")] if self._filling else []
+        return Group(self._bar(), self._counts(), *([_table(self._shown)] if self._shown else []), *filling)
 
     def _bar(self) -> RenderableType:
         from rich.progress_bar import ProgressBar

@@ -66,7 +66,11 @@ class Plain:
     def failed(self, spec: RunSpec, reason: str) -> None:
         self._print(f"  {reason}")
 
-    def say(self, line: str) -> None:
+    def filling(self, done: int, total: int) -> None:
+        if time.monotonic() - self._printed >= EVERY_S:
+            self._print(f"  asking the teacher beforehand: {done:,}/{total:,}")
+
+    def remarked(self, line: str) -> None:
         self._print(line)
 
     def _print(self, line: str) -> None:

@@ -1,4 +1,4 @@
-"""What a display of progress is, and the one that shows nothing."""
+"""What a display of progress is, and the one that shows none."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Progress(Protocol):
 
     def failed(self, spec: RunSpec, reason: str) -> None: ...
 
-    def say(self, line: str) -> None:
-        """Shows a line that people should read, whatever else is shown."""
-        ...
+    def filling(self, done: int, total: int) -> None: ...
+
+    def remarked(self, line: str) -> None: ...
 
 
 class Silent:
-    """Shows nothing."""
+    """Shows nothing but remarks."""
 
     def __enter__(self) -> Self:
         return self
@@ -59,5 +59,8 @@ class Silent:
     def failed(self, spec: RunSpec, reason: str) -> None:
         pass
 
-    def say(self, line: str) -> None:
+    def filling(self, done: int, total: int) -> None:
+        pass
+
+    def remarked(self, line: str) -> None:
         click.echo(line, err=True)

@@ -99,6 +99,15 @@ class Tally:
     def failed(self, spec: RunSpec, reason: str) -> None:
         self._end(spec, self._failed)
 
+    def filling(self, done: int, total: int) -> None:
+        """A teacher is asked: no step is taken meanwhile, and the time is none of the steps'."""
+        for group in self._groups:
+            group.heard = self._clock()
+        self.standing = self._look()
+
+    def remarked(self, line: str) -> None:
+        pass
+
     def _end(self, spec: RunSpec, ended: set[RunSpec]) -> None:
         self._leave(spec)
         self._steps[spec] = self._lengths[spec].steps

@@ -33,7 +33,7 @@ Point = tuple[Setting, ...]
 MOST_POINTS = 10_000
 
 # What is the same for a whole command: it cannot change a result.
-_OF_THE_COMMAND = ("outputs", "data_root", "device", "executor", "sweep")
+_OF_THE_COMMAND = ("outputs", "data_root", "device", "executor", "tracker", "sweep")
 
 
 def expand(overrides: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[Point]:

@@ -64,6 +64,7 @@ class Config:
     mode: Any = MISSING
     train: Train = field(default_factory=Train)
     executor: Any = MISSING
+    tracker: Any = MISSING
     tau: float = MISSING
     alpha: float = MISSING
     seeds: list[int] = MISSING

@@ -106,6 +106,12 @@ class Relay:
     def failed(self, spec: RunSpec, reason: str) -> None:
         self.tell(Told("failed", (spec, reason)))
 
+    def filling(self, done: int, total: int) -> None:
+        self.tell(Told("filling", (done, total)))
+
+    def remarked(self, line: str) -> None:
+        self.tell(Told("remarked", (line,)))
+
     def tell(self, message: Told | Ended) -> None:
         # Without a parent nobody listens; training notices by itself, and saves.
         with suppress(BrokenPipeError, ConnectionResetError):

@@ -32,3 +32,11 @@ class Several:
     def failed(self, spec: RunSpec, reason: str) -> None:
         for one in self._observers:
             one.failed(spec, reason)
+
+    def filling(self, done: int, total: int) -> None:
+        for one in self._observers:
+            one.filling(done, total)
+
+    def remarked(self, line: str) -> None:
+        for one in self._observers:
+            one.remarked(line)

@@ -37,6 +37,14 @@ class Observer(Protocol):
 
     def failed(self, spec: RunSpec, reason: str) -> None: ...
 
+    def filling(self, done: int, total: int) -> None:
+        """A teacher is asked beforehand; done: of so many of its forward passes over an example."""
+        ...
+
+    def remarked(self, line: str) -> None:
+        """Something came up that a user may want to know."""
+        ...
+
 
 class Interrupted(Exception):  # noqa: N818 - a wish, not an error
     """Training was asked to stop; the states are saved."""

@@ -63,6 +63,12 @@ class Watching:
     def failed(self, spec: RunSpec, reason: str) -> None:
         self.lost.append(spec)
 
+    def filling(self, done: int, total: int) -> None:
+        pass
+
+    def remarked(self, line: str) -> None:
+        pass
+
 
 def lab_at(outputs: Path) -> Lab:
     return Lab(Store(outputs), torch.device("cpu"), Path("data"))
