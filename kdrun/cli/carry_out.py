@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,9 @@ from kdrun.runs.store import Store
 from kdrun.trackers.tracking import Tracking
 
 if TYPE_CHECKING:
+    from kdrun.executors import Executor
     from kdrun.experiment.lab import Lab
+    from kdrun.experiment.train import Observer
 
 
 def compare(
@@ -77,31 +80,45 @@ def teach(
 
 def _carry_out(plan: Plan, config: Config, store: Store, output: Output, *, retrain_damaged: bool) -> list[str]:
     """Trains the runs that are not finished; returns a line for each that could not be."""
-    total, new = len(plan.runs), unfinished(plan, store, retrain_damaged=retrain_damaged)
+    tracker = _made(config.tracker)
+    new = unfinished(plan, store, retrain_damaged=retrain_damaged)
+    finished = [spec for spec in plan.runs if spec not in set(new)]
     if not new:
-        output.planned(total, 0)
-        return []
+        output.planned(len(finished), 0)
+        with Tracking(tracker, store, finished, warn=partial(click.echo, err=True)):
+            return []
     from kdrun.experiment.lab import Lab
-    from kdrun.experiment.train import Interrupted, preflight
+    from kdrun.experiment.train import preflight
     from kdrun.training.precision import choose_device
 
-    tracker = make({key: value for key, value in config.tracker.items() if key != "name"})
     lab = Lab(store, choose_device(config.device), Path(config.data_root))
     preflight(new, lab)
     store.check_writable()
-    executor = make({key: value for key, value in config.executor.items() if key != "name"})
-    output.planned(total, len(new))
-    tally = Tally({spec: _length(spec, lab) for spec in new}, before=total - len(new))
+    executor = _made(config.executor)
+    output.planned(len(plan.runs), len(new))
+    tally = Tally({spec: _length(spec, lab) for spec in new}, before=len(finished))
     with (
         output.progress(tally) as progress,
-        Tracking(tracker, warn=progress.remarked) as tracking,
+        Tracking(tracker, store, finished, warn=progress.remarked) as tracking,
         _asked_to_stop(progress.remarked) as stop,
     ):
-        try:
-            failures: list[str] = executor.execute(new, lab, Several([tally, progress, tracking]), stop=stop)
-        except Interrupted:
-            raise click.Abort from None
-    return failures
+        return _until_stopped(executor, new, lab, Several([tally, progress, tracking]), stop)
+
+
+def _until_stopped(
+    executor: Executor, new: Sequence[RunSpec], lab: Lab, observer: Observer, stop: Callable[[], bool]
+) -> list[str]:
+    from kdrun.experiment.train import Interrupted
+
+    try:
+        return executor.execute(new, lab, observer, stop=stop)
+    except Interrupted:
+        raise click.Abort from None
+
+
+def _made(choice: Mapping[str, Any]) -> Any:
+    """The object that a file of conf/executor or conf/tracker names."""
+    return make({key: value for key, value in choice.items() if key != "name"})
 
 
 def _length(spec: RunSpec, lab: Lab) -> Length:

@@ -8,26 +8,35 @@ from typing import Protocol
 from kdrun.errors import UserError
 from kdrun.runs.spec import RunSpec
 
+Numbers = Mapping[str, float]
+
+COMPLETE = "kdrun-complete"  # a file that trackers without a state of their own leave beside a run that has ended
+
 
 class Tracker(Protocol):
     """Where rows are shown. Each method may raise whatever its package raises.
 
     A tracker is made before anything is computed: it raises UserError where its package is missing, and writes nothing
-    before the first run begins.
+    until the first run begins.
     """
 
-    def begin(self, spec: RunSpec, epoch: int) -> None:
-        """Rows of a run follow, from this epoch (from 1) on.
+    def is_complete(self, spec: RunSpec) -> bool:
+        """Whether it was told, now or by an earlier command, that the run ended well."""
+        ...
 
-        An earlier command, or this one, may have told of the run before, also of these very epochs: no row may then
-        appear twice.
+    def begin(self, spec: RunSpec, rows: Mapping[int, Numbers]) -> None:
+        """Shows a run. rows: by their epoch, from 1; those that there are already.
+
+        The run may have been begun before, with some of these rows or with later ones: none may then appear twice.
         """
         ...
 
-    def row(self, spec: RunSpec, epoch: int, numbers: Mapping[str, float]) -> None: ...
+    def row(self, spec: RunSpec, epoch: int, numbers: Numbers) -> None:
+        """Shows the next row of a run that has begun."""
+        ...
 
-    def end(self, spec: RunSpec, numbers: Mapping[str, float] | None) -> None:
-        """A run is over. numbers: of its result; None where it could not be finished."""
+    def end(self, spec: RunSpec, numbers: Numbers | None) -> None:
+        """A run that has begun is over. numbers: of its result; None where it could not be finished."""
         ...
 
     def close(self) -> None:
@@ -40,4 +49,4 @@ def missing(tracker: str) -> UserError:
     return UserError(f"tracker={tracker} needs its package: pip install 'kdrun[{tracker}]', or say tracker=none")
 
 
-__all__ = ["Tracker", "missing"]
+__all__ = ["COMPLETE", "Numbers", "Tracker", "missing"]

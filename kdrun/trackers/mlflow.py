@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Mapping
-from functools import partial
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from kdrun.experiment.measure import identity
 from kdrun.runs.spec import RunSpec
-from kdrun.trackers import missing
+from kdrun.trackers import Numbers, missing
 
 RUN_ID = "kdrun.run_id"
+SQLITE = "sqlite:///"
 
 
 class Mlflow:
@@ -28,49 +31,62 @@ class Mlflow:
             from mlflow.entities import Metric
         except ImportError as error:
             raise missing("mlflow") from error
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        self._client_of: Any = MlflowClient
         self._metric: Any = Metric
-        self._connect: Any = partial(MlflowClient, tracking_uri=uri)  # which makes the database
-        self._project = project
-        self._client: Any = None
-        self._runs: dict[RunSpec, tuple[str, int]] = {}  # MLflow's id, and the last epoch that it has
+        self._uri, self._project = uri, project
+        self._runs: dict[RunSpec, str] = {}  # MLflow's id of runs that have begun
 
-    def begin(self, spec: RunSpec, epoch: int) -> None:
-        experiment = self._experiment()
-        found = self._client.search_runs([experiment], f"tags.`{RUN_ID}` = '{spec.run_id}'", max_results=1)
-        if found:
-            run = found[0].info.run_id
-            self._client.update_run(run, status="RUNNING")
-            history = self._client.get_metric_history(run, "train_loss")
-            self._runs[spec] = run, max((metric.step for metric in history), default=0)
-            return
-        run = self._client.create_run(experiment, tags={RUN_ID: spec.run_id}, run_name=spec.title).info.run_id
-        for name, value in identity(spec).items():
-            self._client.log_param(run, name, value)
-        self._runs[spec] = run, 0
+    def is_complete(self, spec: RunSpec) -> bool:
+        found = self._found(spec)
+        return found is not None and found.status == "FINISHED"
 
-    def row(self, spec: RunSpec, epoch: int, numbers: Mapping[str, float]) -> None:
-        run, last = self._runs[spec]
-        if epoch > last:
-            self._log(run, epoch, numbers)
-            self._runs[spec] = run, epoch
+    def begin(self, spec: RunSpec, rows: Mapping[int, Numbers]) -> None:
+        found = self._found(spec)
+        self._runs[spec] = self._new(spec) if found is None else found.run_id
+        shown = set()
+        if found is not None:
+            self._client.update_run(found.run_id, status="RUNNING")
+            shown = {metric.step for metric in self._client.get_metric_history(found.run_id, "train_loss")}
+        for epoch in rows.keys() - shown:
+            self.row(spec, epoch, rows[epoch])
 
-    def end(self, spec: RunSpec, numbers: Mapping[str, float] | None) -> None:
-        run, _ = self._runs.pop(spec)
+    def row(self, spec: RunSpec, epoch: int, numbers: Numbers) -> None:
+        now = int(1000 * time.time())
+        metrics = [self._metric(name, value, now, epoch) for name, value in numbers.items()]
+        self._client.log_batch(self._runs[spec], metrics)
+
+    def end(self, spec: RunSpec, numbers: Numbers | None) -> None:
         if numbers is not None:
-            self._log(run, spec.recipe["epochs"], numbers)
-        self._client.set_terminated(run, status="FINISHED" if numbers is not None else "FAILED")
+            self.row(spec, spec.recipe["epochs"], numbers)
+        self._client.set_terminated(self._runs.pop(spec), status="FINISHED" if numbers is not None else "FAILED")
 
     def close(self) -> None:
-        for run, _ in self._runs.values():
+        for run in self._runs.values():
             self._client.set_terminated(run, status="KILLED")
 
-    def _log(self, run: str, epoch: int, numbers: Mapping[str, float]) -> None:
-        now = int(1000 * time.time())
-        self._client.log_batch(run, [self._metric(name, value, now, epoch) for name, value in numbers.items()])
+    @cached_property
+    def _client(self) -> Any:
+        """A new sqlite file is made under another name first: one that is cut off meanwhile cannot be opened again."""
+        path = Path(self._uri.removeprefix(SQLITE))
+        if self._uri.startswith(SQLITE) and not path.exists():
+            draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+            self._client_of(tracking_uri=f"{SQLITE}{draft}").search_experiments()
+            draft.replace(path)
+        return self._client_of(tracking_uri=self._uri)
 
+    @cached_property
     def _experiment(self) -> str:
-        """The id of MLflow's experiment, made where it is not there."""
-        if self._client is None:
-            self._client = self._connect()
         found = self._client.get_experiment_by_name(self._project)
         return str(found.experiment_id if found else self._client.create_experiment(self._project))
+
+    def _found(self, spec: RunSpec) -> Any:
+        """What MLflow knows of a run; None where it knows nothing."""
+        wanted = f"tags.`{RUN_ID}` = '{spec.run_id}'"
+        return next((run.info for run in self._client.search_runs([self._experiment], wanted, max_results=1)), None)
+
+    def _new(self, spec: RunSpec) -> str:
+        run = self._client.create_run(self._experiment, tags={RUN_ID: spec.run_id}, run_name=spec.title)
+        for name, value in identity(spec).items():
+            self._client.log_param(run.info.run_id, name, value)
+        return str(run.info.run_id)

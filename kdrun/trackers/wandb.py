@@ -1,69 +1,69 @@
-"""Weights & Biases: a folder of runs that `wandb sync` sends, or its server."""
+"""Weights & Biases, offline: folders that `wandb sync` sends."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from kdrun.experiment.measure import identity
 from kdrun.runs.spec import RunSpec
-from kdrun.trackers import missing
-
-LAST = "kdrun-last-epoch"  # beside wandb's own files of a run, which do not say it before they are sent
+from kdrun.trackers import COMPLETE, Numbers, missing
 
 
 class Wandb:
-    """Writes runs to a folder, and sends them where that is asked for.
+    """Writes runs to a folder and sends nothing.
 
-    folder: wandb makes its folder `wandb` in it. project: wandb's. mode: offline or online.
+    folder: wandb makes its folder `wandb` in it. project: wandb's.
     """
 
-    def __init__(self, *, folder: str, project: str, mode: str) -> None:
+    def __init__(self, *, folder: str, project: str) -> None:
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         try:
             import wandb
         except ImportError as error:
             raise missing("wandb") from error
         self._wandb: Any = wandb
-        self._folder, self._project, self._mode = Path(folder), project, mode
-        self._runs: dict[RunSpec, tuple[Any, int]] = {}  # wandb's run, and the last epoch that it has
+        self._folder, self._project = Path(folder), project
+        self._runs: dict[RunSpec, Any] = {}
 
-    def begin(self, spec: RunSpec, epoch: int) -> None:
+    def is_complete(self, spec: RunSpec) -> bool:
+        return any((path / COMPLETE).is_file() for path in self._folders(spec))
+
+    def begin(self, spec: RunSpec, rows: Mapping[int, Numbers]) -> None:
         if spec in self._runs:
-            self._runs.pop(spec)[0].finish()
-        last = max((int(path.read_text()) for path in self._folder.glob(f"wandb/*-{_id(spec)}/{LAST}")), default=0)
-        run = self._wandb.init(
+            self._runs.pop(spec).finish()
+        for path in self._folders(spec):
+            shutil.rmtree(path)  # wandb cannot go on with a folder, and one that was cut off lacks its last rows
+        self._runs[spec] = self._wandb.init(
             project=self._project,
-            id=_id(spec),
+            id=spec.fingerprint,
             name=spec.title,
             group=f"{spec.kind} {spec.model['name']}",
             config=identity(spec),
             dir=str(self._folder),
-            mode=self._mode,
-            resume="allow",
-            reinit="create_new",
+            mode="offline",
+            reinit="create_new",  # several at once
             settings=self._wandb.Settings(silent=True, console="off"),
         )
-        self._runs[spec] = run, last
+        for epoch, numbers in rows.items():
+            self.row(spec, epoch, numbers)
 
-    def row(self, spec: RunSpec, epoch: int, numbers: Mapping[str, float]) -> None:
-        run, last = self._runs[spec]
-        if epoch > last:
-            run.log(dict(numbers), step=epoch)
-            (Path(run.dir).parent / LAST).write_text(str(epoch))
-            self._runs[spec] = run, epoch
+    def row(self, spec: RunSpec, epoch: int, numbers: Numbers) -> None:
+        self._runs[spec].log(dict(numbers), step=epoch)
 
-    def end(self, spec: RunSpec, numbers: Mapping[str, float] | None) -> None:
-        run, _ = self._runs.pop(spec)
+    def end(self, spec: RunSpec, numbers: Numbers | None) -> None:
+        run = self._runs.pop(spec)
         run.summary.update(dict(numbers or {}))
         run.finish(exit_code=0 if numbers is not None else 1)
+        if numbers is not None:
+            (Path(run.dir).parent / COMPLETE).touch()
 
     def close(self) -> None:
-        for run, _ in self._runs.values():
+        for run in self._runs.values():
             run.finish(exit_code=1)
 
-
-def _id(spec: RunSpec) -> str:
-    return spec.fingerprint
+    def _folders(self, spec: RunSpec) -> Iterator[Path]:
+        return self._folder.glob(f"wandb/offline-run-*-{spec.fingerprint}")
