@@ -28,7 +28,7 @@ class Lockstep:
         self._state_every_s = state_every_s
 
     def execute(self, specs: Sequence[RunSpec], lab: Lab, observer: Observer, *, stop: Callable[[], bool]) -> list[str]:
-        agenda = Agenda(specs, lab.store)
+        agenda = Agenda(specs, lab.store, observer)
         while agenda.left():
             for group in self._limits.groups(agenda.ready(), lab):
                 failures = train_free(group, lab, observer, stop=stop, state_every_s=self._state_every_s)
