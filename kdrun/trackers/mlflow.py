@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kdrun.experiment.measure import identity
 from kdrun.runs.spec import RunSpec
@@ -16,6 +16,13 @@ from kdrun.trackers import Numbers, missing
 
 RUN_ID = "kdrun.run_id"
 SQLITE = "sqlite:///"
+
+
+class _Shown(NamedTuple):
+    """A run as MLflow has it: its id there, and the epochs whose rows it has, since it keeps every one it is given."""
+
+    id: str
+    epochs: set[int]
 
 
 class Mlflow:
@@ -35,7 +42,7 @@ class Mlflow:
         self._client_of: Any = MlflowClient
         self._metric: Any = Metric
         self._uri, self._project = uri, project
-        self._runs: dict[RunSpec, str] = {}  # MLflow's id of runs that have begun
+        self._runs: dict[RunSpec, _Shown] = {}  # that have begun
 
     def is_complete(self, spec: RunSpec) -> bool:
         found = self._found(spec)
@@ -43,27 +50,29 @@ class Mlflow:
 
     def begin(self, spec: RunSpec, rows: Mapping[int, Numbers]) -> None:
         found = self._found(spec)
-        self._runs[spec] = self._new(spec) if found is None else found.run_id
-        shown = set()
-        if found is not None:
-            self._client.update_run(found.run_id, status="RUNNING")
-            shown = {metric.step for metric in self._client.get_metric_history(found.run_id, "train_loss")}
-        for epoch in rows.keys() - shown:
-            self.row(spec, epoch, rows[epoch])
+        self._runs[spec] = _Shown(self._new(spec), set()) if found is None else self._taken_up(found.run_id)
+        for epoch, numbers in rows.items():
+            self.row(spec, epoch, numbers)
 
     def row(self, spec: RunSpec, epoch: int, numbers: Numbers) -> None:
-        now = int(1000 * time.time())
-        metrics = [self._metric(name, value, now, epoch) for name, value in numbers.items()]
-        self._client.log_batch(self._runs[spec], metrics)
+        run = self._runs[spec]
+        if epoch not in run.epochs:
+            self._log(run.id, epoch, numbers)
+            run.epochs.add(epoch)
 
     def end(self, spec: RunSpec, numbers: Numbers | None) -> None:
+        run = self._runs.pop(spec)
         if numbers is not None:
-            self.row(spec, spec.recipe["epochs"], numbers)
-        self._client.set_terminated(self._runs.pop(spec), status="FINISHED" if numbers is not None else "FAILED")
+            self._log(run.id, spec.recipe["epochs"], numbers)
+        self._client.set_terminated(run.id, status="FINISHED" if numbers is not None else "FAILED")
 
     def close(self) -> None:
         for run in self._runs.values():
-            self._client.set_terminated(run, status="KILLED")
+            self._client.set_terminated(run.id, status="KILLED")
+
+    def _log(self, run: str, epoch: int, numbers: Numbers) -> None:
+        now = int(1000 * time.time())
+        self._client.log_batch(run, [self._metric(name, value, now, epoch) for name, value in numbers.items()])
 
     @cached_property
     def _client(self) -> Any:
@@ -84,6 +93,10 @@ class Mlflow:
         """What MLflow knows of a run; None where it knows nothing."""
         wanted = f"tags.`{RUN_ID}` = '{spec.run_id}'"
         return next((run.info for run in self._client.search_runs([self._experiment], wanted, max_results=1)), None)
+
+    def _taken_up(self, run: str) -> _Shown:
+        self._client.update_run(run, status="RUNNING")
+        return _Shown(run, {metric.step for metric in self._client.get_metric_history(run, "train_loss")})
 
     def _new(self, spec: RunSpec) -> str:
         run = self._client.create_run(self._experiment, tags={RUN_ID: spec.run_id}, run_name=spec.title)
