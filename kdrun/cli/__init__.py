@@ -30,6 +30,7 @@ def cli() -> None:
     kdrun distill                       a teacher, baselines and students on digits, and a table
     kdrun distill tau=4 alpha=0.7       with your own temperature and weight of the teacher
     kdrun sweep tau=1,2,4,8,16          every temperature, teacher and baselines shared
+    kdrun compare A B                   reports or runs side by side, paired where that is fair
     kdrun options student               what student= may be
 
     \b
