@@ -37,6 +37,7 @@ class Wandb:
             self._runs.pop(spec).finish()
         for path in self._folders(spec):
             shutil.rmtree(path)  # wandb cannot go on with a folder, and one that was cut off lacks its last rows
+        self._folder.mkdir(parents=True, exist_ok=True)  # or wandb would write elsewhere where it cannot
         self._runs[spec] = self._wandb.init(
             project=self._project,
             id=spec.fingerprint,

@@ -275,6 +275,15 @@ def test_wandb_has_one_folder_of_a_run_with_each_row_once_after_a_kill(
     assert runs[-1].rows == list(ROWS.items())
 
 
+def test_wandb_does_not_write_elsewhere_where_its_folder_cannot_be_made(
+    runs: list[WandbRun], spec: RunSpec, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        Wandb(folder=str(tmp_path / "file"), project="mine").begin(spec, {})
+    assert runs == []
+
+
 @pytest.mark.parametrize(
     ("tracker", "package", "given"),
     [
