@@ -11,6 +11,7 @@ from kdrun.config.compose import Composer
 from kdrun.config.files import conf_dir, first_comment, groups
 from kdrun.config.grid import one_point
 from kdrun.config.schema import Config
+from kdrun.errors import UserError
 from kdrun.experiment.build import make, optimizer_of, terms_of
 from kdrun.signals import Pair, Signals
 
@@ -53,6 +54,17 @@ def test_every_control_is_a_run_that_can_be_described(option: str) -> None:
 def test_every_executor_is_made_from_its_file(option: str) -> None:
     executor = make({key: value for key, value in _config(f"executor={option}").executor.items() if key != "name"})
     assert callable(executor.execute)
+
+
+@pytest.mark.parametrize("option", groups()["tracker"])
+def test_every_tracker_is_made_from_its_file_or_says_what_to_install(option: str) -> None:
+    config = {key: value for key, value in _config(f"tracker={option}").tracker.items() if key != "name"}
+    told = f"pip install 'kdrun[{option}]'"
+    try:
+        make(config).close()
+    except UserError as missing:
+        told = missing.message
+    assert f"pip install 'kdrun[{option}]'" in told
 
 
 def test_no_file_lies_where_no_group_finds_it() -> None:

@@ -19,7 +19,7 @@ LAYERS = (
     {"modes"},
     {"training", "runs"},
     {"experiment"},
-    {"plans", "reports", "executors", "bench"},
+    {"plans", "reports", "executors", "bench", "trackers"},
     {"cli"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

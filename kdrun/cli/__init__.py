@@ -12,6 +12,7 @@ from kdrun import __version__
 from kdrun.cli.bench import bench
 from kdrun.cli.cache import cache
 from kdrun.cli.check_knowledge import check_knowledge
+from kdrun.cli.compare import compare
 from kdrun.cli.distill import distill
 from kdrun.cli.options import options
 from kdrun.cli.report import report
@@ -31,6 +32,7 @@ def cli() -> None:
     kdrun distill                       a teacher, baselines and students on digits, and a table
     kdrun distill tau=4 alpha=0.7       with your own temperature and weight of the teacher
     kdrun sweep tau=1,2,4,8,16          every temperature, teacher and baselines shared
+    kdrun compare A B                   reports or runs side by side, paired where that is fair
     kdrun options student               what student= may be
 
     \b
@@ -39,7 +41,7 @@ def cli() -> None:
     """
 
 
-for command in (train_teacher, distill, sweep, report, runs, cache, options, check_knowledge, bench):
+for command in (train_teacher, distill, sweep, report, compare, runs, cache, options, check_knowledge, bench):
     cli.add_command(command)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -12,21 +13,26 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kdrun.cli.choices import what_is_made
-from kdrun.cli.console import progress_console, result_console
+from kdrun.cli.console import result_console
 from kdrun.cli.dry_run import print_plan
-from kdrun.cli.laboratory import decide_for, executor_of, lab_for
-from kdrun.cli.progress import progress_for
+from kdrun.cli.laboratory import decide_for, executor_of, lab_for, named
+from kdrun.cli.output import Output, output_for
 from kdrun.cli.saved import command_line
+from kdrun.cli.tally import Length, Tally
 from kdrun.config.schema import Config
 from kdrun.errors import RunFailed, UserError
+from kdrun.experiment.several import Several
 from kdrun.plans import Plan
 from kdrun.plans.build import PointConfig, comparison_plan, teacher_plan
 from kdrun.plans.record import write_record
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
+from kdrun.trackers.tracking import Tracking
 
 if TYPE_CHECKING:
-    pass
+    from kdrun.executors import Executor
+    from kdrun.experiment.lab import Lab
+    from kdrun.experiment.train import Observer
 
 
 def compare(
@@ -39,51 +45,50 @@ def compare(
     dry_run: bool,
     retrain_damaged: bool,
     quiet: bool,
+    as_json: bool,
     **_: Any,
 ) -> None:
     """`distill` and `sweep`: train what is new, write the report, print it."""
+    output = output_for(as_json=as_json, quiet=quiet, dry_run=dry_run)
     config, plan = points[0][0], comparison_plan(points)
     store = Store(Path(config.outputs))
     if dry_run:
         print_plan(points, plan, store, result_console())
         return
-    failures = _carry_out(plan, config, store, retrain_damaged=retrain_damaged, quiet=quiet)
+    failures = _carry_out(plan, config, store, output, retrain_damaged=retrain_damaged)
     folder = write_record(plan, store, command, command_line(command, experiment, config_dir, overrides))
     store.write_results()
     if any(use.role == "student" and store.folder(use.spec).is_finished for use in plan.uses):
-        from kdrun.cli.reporting import show
-
-        show(folder, result_console())
+        output.compared(folder)
     _raise_first(failures)
 
 
-def teach(points: Sequence[PointConfig], *, dry_run: bool, retrain_damaged: bool, quiet: bool, **_: Any) -> None:
+def teach(
+    points: Sequence[PointConfig], *, dry_run: bool, retrain_damaged: bool, quiet: bool, as_json: bool, **_: Any
+) -> None:
     """`train-teacher`: train it unless it is there, and say how good it is and where it lies."""
+    output = output_for(as_json=as_json, quiet=quiet, dry_run=dry_run)
     config, plan = points[0][0], teacher_plan(points)
     store = Store(Path(config.outputs))
     if dry_run:
         print_plan(points, plan, store, result_console())
         return
-    failures = _carry_out(plan, config, store, retrain_damaged=retrain_damaged, quiet=quiet)
+    failures = _carry_out(plan, config, store, output, retrain_damaged=retrain_damaged)
     store.write_results()
     _raise_first(failures)
-    folder = store.folder(plan.runs[0])
-    result = folder.result()
-    errors = round((1 - result["test_accuracy"]) * result["test_examples"])
-    click.echo(
-        f"teacher {result['model']} on {result['dataset']}: test accuracy {100 * result['test_accuracy']:.2f} % "
-        f"({errors} errors of {result['test_examples']:,}), trained on {result['train_examples']:,} examples, "
-        f"{result['parameters']:,} parameters"
-    )
-    click.echo(f"{folder.path}/")
+    output.taught(store.folder(plan.runs[0]))
 
 
-def _carry_out(plan: Plan, config: Config, store: Store, *, retrain_damaged: bool, quiet: bool) -> list[str]:
+def _carry_out(plan: Plan, config: Config, store: Store, output: Output, *, retrain_damaged: bool) -> list[str]:
     """Trains the runs that are not finished; returns a line for each that could not be."""
+    tracker = named(config.tracker)
     new = unfinished(plan, store, retrain_damaged=retrain_damaged)
+    finished = [spec for spec in plan.runs if spec not in set(new)]
     if not new:
-        return []
-    from kdrun.experiment.train import Interrupted, preflight
+        output.planned(len(finished), 0)
+        with Tracking(tracker, store, finished, warn=partial(click.echo, err=True)):
+            return []
+    from kdrun.experiment.train import preflight
 
     lab = lab_for(config, store)
     preflight(new, lab)
@@ -91,14 +96,30 @@ def _carry_out(plan: Plan, config: Config, store: Store, *, retrain_damaged: boo
     decision = decide_for(new, lab, executor, config)
     lab.caching = decision.caching
     store.check_writable()
-    for line in () if quiet else what_is_made(decision):
-        click.echo(line, err=True)
-    with _asked_to_stop() as stop, progress_for(progress_console(), len(new), quiet=quiet) as progress:
-        try:
-            failures = executor.execute(new, lab, progress, stop=stop)
-        except Interrupted:
-            raise click.Abort from None
-    return failures
+    output.planned(len(plan.runs), len(new), what_is_made(decision))
+    tally = Tally({spec: _length(spec, lab) for spec in new}, before=len(finished))
+    with (
+        output.progress(tally) as progress,
+        Tracking(tracker, store, finished, warn=progress.remarked) as tracking,
+        _asked_to_stop(progress.remarked) as stop,
+    ):
+        return _until_stopped(executor, new, lab, Several([tally, progress, tracking]), stop)
+
+
+def _until_stopped(
+    executor: Executor, new: Sequence[RunSpec], lab: Lab, observer: Observer, stop: Callable[[], bool]
+) -> list[str]:
+    from kdrun.experiment.train import Interrupted
+
+    try:
+        return executor.execute(new, lab, observer, stop=stop)
+    except Interrupted:
+        raise click.Abort from None
+
+
+def _length(spec: RunSpec, lab: Lab) -> Length:
+    steps = lab.data(spec.dataset).training_batches(spec).steps_per_epoch
+    return Length(spec.recipe["epochs"], steps)
 
 
 def _raise_first(failures: Sequence[str]) -> None:
@@ -131,7 +152,7 @@ def unfinished(plan: Plan, store: Store, *, retrain_damaged: bool) -> list[RunSp
 
 
 @contextmanager
-def _asked_to_stop() -> Iterator[Callable[[], bool]]:
+def _asked_to_stop(say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
     """Gives a function that says whether Ctrl-C or a wish to end has come; the second one ends the process at once."""
     asked: list[int] = []
 
@@ -139,7 +160,7 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
         if asked:
             raise KeyboardInterrupt
         asked.append(number)
-        click.echo("\nStopping after this step; the same command goes on from there.", err=True)
+        say("Stopping after this step; the same command goes on from there.")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kdrun.config.schema import Config
 from kdrun.errors import UserError
@@ -37,8 +37,13 @@ def lab_for(config: Config, store: Store) -> Lab:
 
 def executor_of(config: Config) -> Executor:
     """How the runs of a command are carried out."""
-    executor: Executor = make({key: value for key, value in config.executor.items() if key != "name"})
+    executor: Executor = named(config.executor)
     return executor
+
+
+def named(choice: Mapping[str, Any]) -> Any:
+    """The object that a file of conf/executor or conf/tracker names."""
+    return make({key: value for key, value in choice.items() if key != "name"})
 
 
 def decide_for(new: Sequence[RunSpec], lab: Lab, executor: Executor, config: Config) -> Decision:

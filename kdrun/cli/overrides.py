@@ -99,6 +99,12 @@ def takes_overrides(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Set runs with damaged files aside, and train them again.",
         ),
         click.option("-q", "--quiet", is_flag=True, help="No progress, only the result."),
+        click.option(
+            "--json",
+            "as_json",
+            is_flag=True,
+            help="For programs: one JSON object a line on stdout in place of progress and result.",
+        ),
     )
     for parameter in reversed(parameters):
         command = parameter(command)

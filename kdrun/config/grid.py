@@ -33,7 +33,7 @@ Point = tuple[Setting, ...]
 MOST_POINTS = 10_000
 
 # What is the same for a whole command: it cannot change a result.
-_OF_THE_COMMAND = ("outputs", "data_root", "device", "compile", "cuda_graphs", "executor", "cache", "sweep")
+_OF_THE_COMMAND = ("outputs", "data_root", "device", "compile", "cuda_graphs", "executor", "cache", "tracker", "sweep")
 _OF_A_RUN = ("cache.dtype",)  # although what it belongs to is not
 
 

@@ -74,6 +74,7 @@ class Config:
     train: Train = field(default_factory=Train)
     executor: Any = MISSING
     cache: Cache = field(default_factory=Cache)
+    tracker: Any = MISSING
     tau: float = MISSING
     alpha: float = MISSING
     seeds: list[int] = MISSING

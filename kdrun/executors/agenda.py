@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from kdrun.experiment.train import Observer
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
 
@@ -11,19 +12,22 @@ from kdrun.runs.store import Store
 class Agenda:
     """The runs of a plan, parents first, until each is finished or could not be.
 
+    observer: is told of runs that cannot even begin.
     failures: a line for each run that could not be finished.
     """
 
-    def __init__(self, specs: Sequence[RunSpec], store: Store) -> None:
+    def __init__(self, specs: Sequence[RunSpec], store: Store, observer: Observer) -> None:
         self.failures: dict[RunSpec, str] = {}
         self._left = list(specs)
         self._store = store
+        self._observer = observer
 
     def left(self) -> list[RunSpec]:
         """The runs that are neither finished, by whichever process, nor failed."""
         for spec in self._left:
             if any(parent in self.failures for parent in spec.parents):
                 self.failures[spec] = f"{spec.title}: not trained, because its teacher could not be"
+                self._observer.failed(spec, self.failures[spec])
         self._left = [spec for spec in self._left if spec not in self.failures and not self._is_finished(spec)]
         return self._left
 

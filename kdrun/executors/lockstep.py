@@ -32,7 +32,7 @@ class Lockstep:
         return self._limits.groups(specs, lab)
 
     def execute(self, specs: Sequence[RunSpec], lab: Lab, observer: Observer, *, stop: Callable[[], bool]) -> list[str]:
-        agenda = Agenda(specs, lab.store)
+        agenda = Agenda(specs, lab.store, observer)
         while agenda.left():
             for group in self._limits.groups(agenda.ready(), lab):
                 failures = train_free(

@@ -52,7 +52,7 @@ class Processes:
         return _divided(self._limits, len(specs), self._workers).groups(specs, lab)
 
     def execute(self, specs: Sequence[RunSpec], lab: Lab, observer: Observer, *, stop: Callable[[], bool]) -> list[str]:
-        agenda = Agenda(specs, lab.store)
+        agenda = Agenda(specs, lab.store, observer)
         crew = Crew(self._workers, lambda number: self._job(number, specs, lab))
         dispatch = _Dispatch(agenda, crew, self._limits, lab, observer)
         try:

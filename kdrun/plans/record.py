@@ -62,6 +62,7 @@ def write_record(plan: Plan, store: Store, command: str, command_line: str) -> P
         "command": command_line,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": kdrun.__version__,
+        "runs": {spec.run_id: spec.description() for spec in plan.runs},  # what `kdrun compare` judges by
     }
     atomic.write_json(folder / "report.json", about)
     return folder

@@ -150,7 +150,7 @@ def test_a_loss_that_is_not_finite_stops_its_run_and_what_it_should_have_taught(
     watching = Watching()
     failures = carry_out(list(dict.fromkeys([*bad, *good])), tmp_path, observer=watching)
     assert set(watching.ended) == {bad[1], *good}
-    assert [spec.kind for spec in watching.lost] == ["teacher"]
+    assert [spec.kind for spec in watching.lost] == ["teacher", "student"]
     assert "the loss is not finite" in failures[0]
     assert failures[1:] == [f"{bad[-1].title}: not trained, because its teacher could not be"]
 

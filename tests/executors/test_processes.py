@@ -58,7 +58,7 @@ def test_a_run_whose_worker_is_killed_twice_is_reported(tmp_path: Path) -> None:
     assert "its worker process was killed twice" in failures[0]
     assert "try executor.workers=1" in failures[0]
     assert failures[1:] == [f"{specs[-1].title}: not trained, because its teacher could not be"]
-    assert watching.lost == specs[:1]
+    assert watching.lost == [specs[0], specs[-1]]
 
 
 def test_when_told_to_stop_the_workers_save(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ class Runs:
             self.add(number, "student", seed, BASELINE[seed] + gain + WOBBLE[seed], **(told | status | own))
         return self
 
-    def write(self, folder: Path, **notes: str) -> Path:
+    def write(self, folder: Path, **notes: object) -> Path:
         """The folder with its two files."""
         folder.mkdir(parents=True, exist_ok=True)
         told = {
