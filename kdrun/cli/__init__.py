@@ -11,6 +11,7 @@ import click
 from kdrun import __version__
 from kdrun.cli.check_knowledge import check_knowledge
 from kdrun.cli.distill import distill
+from kdrun.cli.explain import explain
 from kdrun.cli.options import options
 from kdrun.cli.report import report
 from kdrun.cli.runs import runs
@@ -37,7 +38,7 @@ def cli() -> None:
     """
 
 
-for command in (train_teacher, distill, sweep, report, runs, options, check_knowledge):
+for command in (train_teacher, distill, sweep, report, explain, runs, options, check_knowledge):
     cli.add_command(command)
 
 

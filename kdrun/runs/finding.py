@@ -1,0 +1,94 @@
+"""Finished runs found again: by name, or the latest; and what they are, from `spec.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import fields
+from difflib import get_close_matches
+
+from kdrun.errors import UserError
+from kdrun.runs.folder import RunFolder, damaged
+from kdrun.runs.spec import RunSpec
+from kdrun.runs.store import Store
+
+
+def finished(store: Store, kinds: Collection[str]) -> list[RunFolder]:
+    """The finished runs of these kinds, by name."""
+    return [folder for folder in store.folders() if folder.is_finished and kind_of(folder) in kinds]
+
+
+def latest(store: Store, kinds: Collection[str]) -> RunFolder:
+    """The run of these kinds that was finished last. Raises UserError where there is none."""
+    of_kind = finished(store, kinds)
+    if not of_kind:
+        raise UserError(
+            f"no finished {' or '.join(kinds)} under {store.outputs / 'runs'}; "
+            "train one with `kdrun distill`, or name another folder with outputs=DIR"
+        )
+    return max(of_kind, key=lambda folder: (folder.path / "result.json").stat().st_mtime_ns)
+
+
+def named(store: Store, name: str) -> RunFolder:
+    """The finished run with this id, or the only one whose id or fingerprint begins so.
+
+    Raises UserError where none does, with near names; where several do; and where the run is not finished.
+    """
+    begun = {folder.path.name: folder for folder in store.folders()}
+    found = [name] if name in begun else [one for one in begun if _begins(one, name)]
+    if len(found) > 1:
+        raise UserError(f"{name!r} is the beginning of {len(found)} runs ({_some(found)}); type more of it")
+    if not found:
+        near = get_close_matches(name, begun, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`kdrun runs` lists what is there"
+        raise UserError(f"no run {name!r} under {store.outputs / 'runs'}; {hint}")
+    folder = begun[found[0]]
+    if not folder.is_finished:
+        raise UserError(f"run {found[0]} is not finished; type the command that began it again, and it goes on")
+    return folder
+
+
+def kind_of(folder: RunFolder) -> str:
+    """teacher, baseline, control or student: with what a run's id begins."""
+    return folder.path.name.partition("-")[0]
+
+
+def recalled(store: Store, folder: RunFolder) -> RunSpec:
+    """What a finished run is, with its parents, which must be in the store too.
+
+    Raises UserError where `spec.json` is damaged, no longer describes the run (another version of kdrun, or a
+    user's class that has changed since), or a parent is missing.
+    """
+    path = folder.path / "spec.json"
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+        values = {field.name: described[field.name] for field in fields(RunSpec)}
+        parents = tuple(recalled(store, _parent(store, folder, one)) for one in values["parents"])
+        spec = RunSpec(**values | {"parents": parents})
+        run_id = spec.run_id
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise damaged(path) from error
+    if run_id != folder.path.name:
+        raise UserError(
+            f"{path} describes another run than {folder.path.name}: it is of another version of kdrun, "
+            "or a class of your own has changed since; run the command that made it again"
+        )
+    return spec
+
+
+def _parent(store: Store, child: RunFolder, fingerprint: str) -> RunFolder:
+    for folder in store.folders():
+        if folder.path.name.endswith(f"-{fingerprint}") and folder.is_finished:
+            return folder
+    raise UserError(
+        f"the teacher of {child.path.name} (fingerprint {fingerprint}) is not under {child.path.parent}; "
+        "run the command that made them again"
+    )
+
+
+def _begins(run_id: str, name: str) -> bool:
+    return run_id.startswith(name) or run_id.rpartition("-")[2].startswith(name)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
