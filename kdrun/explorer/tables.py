@@ -13,7 +13,7 @@ from kdrun.explorer.view import View
 from kdrun.explorer.words import TERMS, about, caveats
 from kdrun.metrics.softened import most_alike
 
-PAIRS = 10
+PAIRS = 6
 MATRIX_CLASSES = 12  # as many columns as stand side by side
 NEXT = 8
 
@@ -21,6 +21,7 @@ NEXT = 8
 def tables(view: View) -> Group:
     """Networks, one example, alike classes, and what to look at next. Names are shown as text, never as markup."""
     first = view.chosen[0]
+    terms = ("outside", "pull", "alike") if view.learners else ("outside", "alike")
     parts = [
         _networks(view),
         *(Text(caveat, style="yellow") for caveat in caveats(view)),
@@ -31,7 +32,7 @@ def tables(view: View) -> Group:
         Text(),
         _next(view),
         Text(),
-        *(Text(f"{term.term}: {term.text}", style="dim") for term in TERMS if term.key in ("outside", "pull", "alike")),
+        *(Text(f"{term.term}: {term.text}", style="dim") for term in TERMS if term.key in terms),
     ]
     return Group(*parts)
 
@@ -109,14 +110,16 @@ def _alike(view: View) -> Iterator[Text | Table]:
             grid.add_row(Text(name), *(Text("-" if mean != mean else f"{100 * mean:.1f}") for mean in means))
         yield grid
         yield Text()
-    pairs = most_alike(similarity)[:PAIRS]
-    shown = "; ".join(f"{names[one]} and {names[other]} {percent(mean)} %" for one, other, mean in pairs)
-    yield Text(f"Most alike to the teacher at tau {view.tau:g}, over {count}: {shown}")
+    yield Text(f"Most alike to the teacher at tau {view.tau:g}, over {count}")
+    pairs = _grid("", "%")
+    for one, other, mean in most_alike(similarity)[:PAIRS]:
+        pairs.add_row(Text(f"{names[one]} and {names[other]}"), Text(percent(mean)))
+    yield pairs
 
 
 def _next(view: View) -> Text:
     ids = [str(int(view.answers.test.ids[one.row])) for one in view.chosen[1 : 1 + NEXT]]
-    return Text(f"Others worth a look: --example {', '.join(ids)}")
+    return Text(f"Other examples worth a look (--example ID): {', '.join(ids)}")
 
 
 def _grid(*headers: str, text_columns: int = 0) -> Table:

@@ -1,0 +1,118 @@
+"""Views of made-up networks, and a browser to look at their pages."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from kdrun.data.split import Part
+from kdrun.experiment.answers import Answers, Said
+from kdrun.explorer.page import page
+from kdrun.explorer.view import View, view
+from kdrun.runs.spec import RunSpec
+
+NAMES = ("cat", "dog", "<script>alert(1)</script>", '"quotes" & \'more\'', "日本語 ñ")
+
+TEACHER = RunSpec(
+    kind="teacher",
+    seed=0,
+    data_seed=0,
+    dataset={"name": "blobs"},
+    train_size=None,
+    model={"name": "mlp<script>alert(2)</script>"},
+    recipe={},
+    precision="fp32",
+    alpha=0.0,
+    terms={},
+    mode=None,
+    targets={},
+    parents=(),
+)
+STUDENT = replace(
+    TEACHER,
+    kind="student",
+    alpha=0.7,
+    terms={"kd": {"tau": 4.0, "weight": 1.0, "standardise": False}},
+    parents=(TEACHER,),
+)
+
+MakeView = Callable[..., View]
+OpenPage = Callable[..., Any]
+
+
+@pytest.fixture
+def make_view() -> MakeView:
+    def make(
+        *,
+        names: tuple[str, ...] = NAMES,
+        student: RunSpec | None = STUDENT,
+        has_baseline: bool = True,
+        channels: int = 1,
+        tau: float = 4.0,
+        alpha: float = 0.7,
+        example: int | None = None,
+    ) -> View:
+        generator, count = torch.Generator().manual_seed(5), len(names)
+        number = max(100, 2 * count)
+        labels = torch.arange(number) % count
+        images = torch.randint(256, (number, channels, 8, 8), dtype=torch.uint8, generator=generator)
+        runs = {"teacher": TEACHER}
+        if student is not None:
+            runs |= {"baseline": student.baseline} if has_baseline else {}
+            runs[student.kind] = student
+        towards = 4 * torch.nn.functional.one_hot(labels, count)
+        said = {
+            role: Said(run, towards + 3 * torch.randn(number, count, generator=generator)) for role, run in runs.items()
+        }
+        answers = Answers(Part(images, labels, 1000 + torch.arange(number)), names, said)
+        return view(answers, tau=tau, alpha=alpha, example=example)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium; tests that need it are skipped where it, or playwright, is not there."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("there is no chromium")
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def open_page(browser: Any, tmp_path: Path) -> Iterator[OpenPage]:
+    """Opens a view's page. At the end nothing may have been complained of, or asked for outside of the page."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_(shown: View, *, width: int = 1200, scheme: str = "light") -> Any:
+        path = tmp_path / "explain.html"
+        path.write_text(page(shown, "kdrun explain <b>run</b>"), encoding="utf-8")
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        contexts.append(context)
+        opened = context.new_page()
+        opened.on("console", lambda message: complaints.append(message.text))
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        opened.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
+        opened.on("request", lambda request: complaints.append(request.url) if _is_outside(request.url) else None)
+        opened.goto(path.as_uri())
+        return opened
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+def _is_outside(url: str) -> bool:
+    return not url.startswith(("file:", "data:"))
