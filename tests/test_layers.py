@@ -14,12 +14,12 @@ PACKAGE = Path(__file__).parent.parent / "kdrun"
 # Each layer may import the ones above it in this list, itself, and never a sibling of its own line.
 LAYERS = (
     {"errors", "signals", "seeding"},
-    {"knowledge", "models", "data", "metrics", "config"},
+    {"knowledge", "models", "data", "metrics", "config", "pages"},
     {"teachers"},
     {"modes"},
     {"training", "runs"},
     {"experiment"},
-    {"plans", "reports", "executors"},
+    {"plans", "reports", "explorer", "executors"},
     {"cli"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -55,7 +55,9 @@ def _modules_after(*arguments: str) -> set[str]:
     return {name.partition(".")[0] for name in ended.stderr.splitlines()[-1].split()}
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("distill", "--help"), ("options",), ("--version",)])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("distill", "--help"), ("explain", "--help"), ("options",), ("--version",)]
+)
 def test_help_imports_neither_torch_nor_pandas_nor_hydra(arguments: tuple[str, ...]) -> None:
     assert not {"torch", "pandas", "hydra", "omegaconf", "matplotlib", "rich"} & _modules_after(*arguments)
 

@@ -1,1 +1,1 @@
-"""The temperature explorer: what a teacher knows beyond its answer, on real examples, as page, CSV and terminal text."""
+"""The temperature explorer: what a teacher knows beyond its answer, as page, CSV and terminal text."""

@@ -64,20 +64,21 @@ def _example(view: View, row: int) -> Iterator[Text | Table]:
     grid = _grid("class", *(f"{role}\n%" for role in facts), *pulls, text_columns=1)
     for line in _class_lines(view, row):
         grid.add_row(*map(Text, line))
-    grid.add_section()
     grid.add_row()
-    for title, value in _FACTS.items():
-        grid.add_row(Text(title, style="dim"), *(Text(_plain(value(fact))) for fact in facts.values()))
+    sums = [_facts(fact) for fact in facts.values()]
+    for title in sums[0]:
+        grid.add_row(Text(title, style="dim"), *(Text(one[title]) for one in sums))
     yield grid
 
 
-_FACTS = {
-    "top class": lambda fact: str(fact["top_class"]),
-    "confidence in it, %": lambda fact: percent(fact["confidence"]),
-    "dark knowledge visible, %": lambda fact: percent(fact["outside_top_class"]),
-    "entropy, nats": lambda fact: f"{fact['entropy_nats']:.3f}",
-    "entropy, bits": lambda fact: f"{fact['entropy_bits']:.3f}",
-}
+def _facts(fact: Row) -> dict[str, str]:
+    return {
+        "top class": _plain(fact["top_class"]),
+        "confidence in it, %": percent(fact["confidence"]),
+        "dark knowledge visible, %": percent(fact["outside_top_class"]),
+        "entropy, nats": f"{fact['entropy_nats']:.3f}",
+        "entropy, bits": f"{fact['entropy_bits']:.3f}",
+    }
 
 
 def _class_lines(view: View, row: int) -> Iterator[list[str]]:

@@ -20,7 +20,8 @@ def entropy(probs: Tensor) -> Tensor:
 
     probs: (..., K). Returns (...).
     """
-    return torch.special.entr(probs).sum(-1)
+    nats: Tensor = torch.special.entr(probs).sum(-1)
+    return nats
 
 
 def outside_top(probs: Tensor) -> Tensor:
@@ -32,9 +33,9 @@ def outside_top(probs: Tensor) -> Tensor:
 
 
 def gradient(student: Tensor, teacher: Tensor, labels: Tensor, *, tau: float, alpha: float) -> Tensor:
-    """d/dz of L = (1 - alpha) CE(labels, z) + alpha tau^2 KL(softmax(teacher / tau) || softmax(z / tau)) at z = student.
+    """The gradient in z of (1 - alpha) CE(labels, z) + alpha tau^2 KL(softmax(teacher / tau) || softmax(z / tau)).
 
-    = (1 - alpha) (softmax(z) - onehot(labels)) + alpha tau (softmax(z / tau) - softmax(teacher / tau))
+    At z = student: (1 - alpha) (softmax(z) - onehot(labels)) + alpha tau (softmax(z / tau) - softmax(teacher / tau))
 
     student, teacher: logits (N, K). labels: (N,) class indices. tau: > 0. alpha: in [0, 1].
     Returns (N, K) float64, each row of sum 0; not divided by N.
@@ -62,7 +63,7 @@ def most_alike(similarity: Tensor) -> list[tuple[int, int, float]]:
     similarity: (K, K) as `class_similarity` gives it; pairs with a class that has no examples are left out.
     """
     mean = (similarity + similarity.T) / 2
-    first, second = torch.triu_indices(*mean.shape, offset=1)
+    first, second = torch.triu_indices(len(mean), len(mean), offset=1)
     values = mean[first, second]
     order = [k for k in values.argsort(descending=True, stable=True).tolist() if values[k] == values[k]]
     return [(int(first[k]), int(second[k]), float(values[k])) for k in order]

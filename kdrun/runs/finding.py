@@ -39,7 +39,8 @@ def named(store: Store, name: str) -> RunFolder:
     if len(found) > 1:
         raise UserError(f"{name!r} is the beginning of {len(found)} runs ({_some(found)}); type more of it")
     if not found:
-        near = get_close_matches(name, begun, n=3, cutoff=0.4)
+        beginnings = get_close_matches(name, {one[: len(name)] for one in begun}, n=2)
+        near = [one for one in begun if one.startswith(tuple(beginnings))][:2]
         hint = f"did you mean {' or '.join(near)}?" if near else "`kdrun runs` lists what is there"
         raise UserError(f"no run {name!r} under {store.outputs / 'runs'}; {hint}")
     folder = begun[found[0]]

@@ -17,7 +17,7 @@ from kdrun.explorer.page import page
 from kdrun.explorer.view import View, view
 from kdrun.runs.spec import RunSpec
 
-NAMES = ("cat", "dog", "<script>alert(1)</script>", '"quotes" & \'more\'', "日本語 ñ")
+NAMES = ("cat", "dog", "<script>alert(1)</script>", "\"quotes\" & 'more'", "日本語 ñ")
 
 TEACHER = RunSpec(
     kind="teacher",

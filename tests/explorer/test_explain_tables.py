@@ -70,4 +70,9 @@ def test_a_class_without_examples_leaves_its_row_empty(make_view: Any) -> None:
     view = make_view(names=("cat", "dog", "cow"))
     lacking = replace(view.answers, test=replace(view.answers.test, labels=view.answers.test.labels % 2))
     shown = _shown(replace(view, answers=lacking))
-    assert next(line for line in reversed(shown.splitlines()) if line.startswith("cow ")).split() == ["cow", "-", "-", "-"]
+    assert next(line for line in reversed(shown.splitlines()) if line.startswith("cow ")).split() == [
+        "cow",
+        "-",
+        "-",
+        "-",
+    ]
