@@ -144,7 +144,7 @@ function drawAlike() {
     for (let j = i + 1; j < count; j++) both.push([(matrix[i * count + j] + matrix[j * count + i]) / 2, i, j]);
   const alike = both.filter(([mean]) => mean >= 0).sort(([one], [other]) => other - one).slice(0, 10);
   find("pairs").replaceChildren(...alike.map(([mean, i, j]) =>
-    element("li", `${data.names[i]} and ${data.names[j]}: ${percent(mean)} %`)));
+    element("li", `${data.names[i]} and ${data.names[j]}: ${percent(mean)}\u00a0%`)));
 }
 
 function makeAlike() {

@@ -128,7 +128,7 @@ def _grid(*headers: str, text_columns: int = 0) -> Table:
     grid = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for number, header in enumerate(headers):
         numeric = "%" in header if not text_columns else number >= text_columns
-        grid.add_column(Text(header), justify="right" if numeric else "left", overflow="fold")
+        grid.add_column(Text(header), justify="right" if numeric else "left", overflow="fold", no_wrap=header == "run")
     return grid
 
 

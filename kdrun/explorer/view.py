@@ -19,8 +19,8 @@ STOPS = (
     *(0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.4, 1.6, 1.8, 2, 2.25, 2.5, 2.75, 3, 3.5, 4, 4.5),
     *(5, 5.5, 6, 7, 8, 9, 10, 12, 14, 16, 18, 20),
 )
-# A page keeps the similarity of classes at so many temperatures that it stays below these many numbers (640 kB).
-MOST_SIMILARITIES = 120_000
+# A page keeps the similarity of classes at so many temperatures that it stays below these many numbers (320 kB).
+MOST_SIMILARITIES = 60_000
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,14 +43,14 @@ TERMS: Sequence[Meaning] = (
     Meaning(
         "entropy",
         "entropy",
-        "How spread the probabilities are, -sum of p ln p: 0 for certainty. 1 nat is 1.443 bits.",
+        "How spread the probabilities are, −Σ p ln p: 0 for certainty. 1 nat is 1.443 bits.",
     ),
     Meaning(
         "pull",
         "pull",
         "Minus the gradient of the loss in the network's logit of a class: above 0 training pushes the logit up, "
-        "below 0 down. L = (1 - alpha) CE + alpha tau² KL(teacher || student), so pull = "
-        "(1 - alpha)(label - p) + alpha tau (q at tau - p at tau), with p the network's probabilities and q the "
+        "below 0 down. L = (1 − alpha) CE + alpha tau² KL(teacher ‖ student), so pull = "
+        "(1 − alpha)(label − p) + alpha tau (q at tau − p at tau), with p the network's probabilities and q the "
         "teacher's. tau² keeps its size when tau changes.",
     ),
     Meaning(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from browser import Shown, chromium, opened
 
 from kdrun.data.split import Part
 from kdrun.experiment.answers import Answers, Said
@@ -43,7 +44,7 @@ STUDENT = replace(
 )
 
 MakeView = Callable[..., View]
-OpenPage = Callable[..., Any]
+ShowView = Callable[..., Shown]
 
 
 @pytest.fixture
@@ -78,41 +79,23 @@ def make_view() -> MakeView:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """Debian's Chromium; tests that need it are skipped where it, or playwright, is not there."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("there is no chromium")
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture
-def open_page(browser: Any, tmp_path: Path) -> Iterator[OpenPage]:
+def show(browser: Any, tmp_path: Path) -> Iterator[ShowView]:
     """Opens a view's page. At the end nothing may have been complained of, or asked for outside of the page."""
-    complaints: list[str] = []
-    contexts = []
+    with ExitStack() as windows:
+        pages = []
 
-    def open_(shown: View, *, width: int = 1200, scheme: str = "light") -> Any:
-        path = tmp_path / "explain.html"
-        path.write_text(page(shown, "kdrun explain <b>run</b>"), encoding="utf-8")
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        contexts.append(context)
-        opened = context.new_page()
-        opened.on("console", lambda message: complaints.append(message.text))
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        opened.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
-        opened.on("request", lambda request: complaints.append(request.url) if _is_outside(request.url) else None)
-        opened.goto(path.as_uri())
-        return opened
+        def show_(shown: View, **how: bool) -> Shown:
+            path = tmp_path / "explain.html"
+            path.write_text(page(shown, "kdrun explain <b>run</b>"), encoding="utf-8")
+            pages.append(windows.enter_context(opened(browser, path, **how)))
+            return pages[-1]
 
-    yield open_
-    for context in contexts:
-        context.close()
-    assert not complaints
-
-
-def _is_outside(url: str) -> bool:
-    return not url.startswith(("file:", "data:"))
+        yield show_
+        for one in pages:
+            assert one.troubles == []
+            assert [address for address in one.asked if not address.startswith("data:")] == []

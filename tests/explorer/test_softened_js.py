@@ -58,7 +58,7 @@ def test_node_computes_what_python_computes() -> None:
         _assert_alike(found, case)
 
 
-def test_the_page_computes_what_python_computes(open_page: Any, make_view: Any) -> None:
-    page = open_page(make_view())
+def test_the_page_computes_what_python_computes(show: Any, make_view: Any) -> None:
+    page = show(make_view()).page
     for case in _cases():
         _assert_alike(page.evaluate(CALL, list(case)), case)
