@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import torch
-
+from kdrun.experiment.answers import Said
 from kdrun.explorer.view import View
 from kdrun.metrics.softened import entropy, gradient, outside_top, softened
 
@@ -39,27 +38,29 @@ def example_rows(view: View, row: int) -> Iterator[Row]:
 
 def class_rows(view: View, row: int) -> Iterator[Row]:
     """The same, class by class: a row for each network and class. gradient: of the loss in the network's logits."""
-    test, teacher = view.answers.test, view.teacher.logits[row]
+    test = view.answers.test
+    label = int(test.labels[row])
     for role, said in view.answers.said.items():
-        logits = said.logits[row]
-        probs = softened(logits, tau=view.tau)
-        pulls = torch.full_like(probs, torch.nan)
-        if said is not view.teacher:
-            pulls = gradient(
-                logits[None], teacher[None], test.labels[row : row + 1], tau=view.tau, alpha=view.alpha
-            ).squeeze(0)
+        probs = softened(said.logits[row], tau=view.tau).tolist()
+        slopes = [None] * len(probs) if said is view.teacher else _gradient(view, said, row)
         for number, name in enumerate(view.names):
             yield {
                 "example": int(test.ids[row]),
                 "network": role,
                 "class": name,
-                "is_label": number == int(test.labels[row]),
-                "logit": float(logits[number]),
+                "is_label": number == label,
+                "logit": float(said.logits[row, number]),
                 "tau": view.tau,
-                "probability": float(probs[number]),
+                "probability": probs[number],
                 "alpha": view.alpha,
-                "gradient": None if said is view.teacher else float(pulls[number]),
+                "gradient": slopes[number],
             }
+
+
+def _gradient(view: View, said: Said, row: int) -> list[float]:
+    one, test = slice(row, row + 1), view.answers.test
+    slopes = gradient(said.logits[one], view.teacher.logits[one], test.labels[one], tau=view.tau, alpha=view.alpha)
+    return slopes[0].tolist()
 
 
 def similarity_rows(view: View, taus: Iterable[float]) -> Iterator[Row]:
