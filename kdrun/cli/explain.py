@@ -10,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 # What of the configuration is not the run's own.
 KEYS = ("tau", "alpha", "device", "data_root", "outputs")
-KINDS = ("teacher", "control", "student")  # a baseline has no teacher
+KINDS = ("student", "teacher")
 
 
 def _complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -19,8 +19,7 @@ from kdrun.errors import UserError
 from kdrun.experiment.answers import answers
 from kdrun.experiment.lab import Lab
 from kdrun.explorer.view import View, view
-from kdrun.runs.finding import kind_of, latest, named, recalled
-from kdrun.runs.folder import RunFolder
+from kdrun.runs.finding import latest, named, recalled
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
 from kdrun.training.precision import choose_device
@@ -46,9 +45,9 @@ def explored(words: Sequence[str], example: int | None) -> Exploration:
         raise UserError(f"`kdrun explain` shows one run, got {len(names)}: {', '.join(names)}")
     config = _config(overrides)
     store = Store(Path(config.outputs))
-    folder = named(store, names[0]) if names else latest(store, ("student", "teacher"))
-    _check_kind(folder)
+    folder = named(store, names[0]) if names else latest(store, KINDS)
     spec = recalled(store, folder)
+    _check_has_teacher(spec)
     lab = Lab(store, choose_device(config.device), Path(config.data_root))
     tau, alpha = _knobs(config, overrides, spec)
     shown = view(answers(spec, lab), tau=tau, alpha=alpha, example=example)
@@ -89,9 +88,9 @@ def _config(overrides: Sequence[str]) -> Config:
     return composer.config(point)
 
 
-def _check_kind(folder: RunFolder) -> None:
-    if kind_of(folder) not in KINDS:
-        raise UserError(f"{folder.path.name} has no teacher; name a distilled run or a teacher (`kdrun runs`)")
+def _check_has_teacher(spec: RunSpec) -> None:
+    if spec.kind != "teacher" and not spec.parents:
+        raise UserError(f"{spec.run_id} has no teacher; name a distilled run or a teacher (`kdrun runs`)")
 
 
 def _knobs(config: Config, overrides: Sequence[str], spec: RunSpec) -> tuple[float, float]:

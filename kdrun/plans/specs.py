@@ -33,7 +33,7 @@ def teacher_spec(config: Config, dataset: Dataset) -> RunSpec:
 
 def baseline_spec(config: Config, dataset: Dataset, seed: int) -> RunSpec:
     """The student trained on labels alone: the same for every tau, alpha and kind of knowledge."""
-    return _student(config, dataset, seed, kind="student", alpha=config.alpha, terms={}, targets={}).baseline
+    return _student(config, dataset, seed, kind="baseline", alpha=0.0, terms={}, targets=None)
 
 
 def control_spec(config: Config, dataset: Dataset, seed: int, name: str) -> RunSpec:
@@ -67,8 +67,10 @@ def _student(
     kind: Any,
     alpha: float,
     terms: Mapping[str, Mapping[str, Any]],
-    targets: Mapping[str, Any],
+    targets: Mapping[str, Any] | None,
 ) -> RunSpec:
+    """A student, baseline or control; targets: None where there is no teacher at all."""
+    taught = targets is not None
     return RunSpec(
         kind=kind,
         seed=seed,
@@ -80,9 +82,9 @@ def _student(
         precision=config.precision,
         alpha=alpha,
         terms=terms,
-        mode=config.mode,
-        targets=targets,
-        parents=(teacher_spec(config, dataset),),
+        mode=config.mode if taught else None,
+        targets=targets or {},
+        parents=(teacher_spec(config, dataset),) if taught else (),
     )
 
 

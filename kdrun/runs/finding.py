@@ -15,7 +15,7 @@ from kdrun.runs.store import Store
 
 def finished(store: Store, kinds: Collection[str]) -> list[RunFolder]:
     """The finished runs of these kinds, by name."""
-    return [folder for folder in store.folders() if folder.is_finished and kind_of(folder) in kinds]
+    return [folder for folder in store.folders() if folder.is_finished and _kind_of(folder) in kinds]
 
 
 def latest(store: Store, kinds: Collection[str]) -> RunFolder:
@@ -49,11 +49,6 @@ def named(store: Store, name: str) -> RunFolder:
     return folder
 
 
-def kind_of(folder: RunFolder) -> str:
-    """teacher, baseline, control or student: with what a run's id begins."""
-    return folder.path.name.partition("-")[0]
-
-
 def recalled(store: Store, folder: RunFolder) -> RunSpec:
     """What a finished run is, with its parents, which must be in the store too.
 
@@ -75,6 +70,10 @@ def recalled(store: Store, folder: RunFolder) -> RunSpec:
             "or a class of your own has changed since; run the command that made it again"
         )
     return spec
+
+
+def _kind_of(folder: RunFolder) -> str:
+    return folder.path.name.partition("-")[0]
 
 
 def _parent(store: Store, child: RunFolder, fingerprint: str) -> RunFolder:

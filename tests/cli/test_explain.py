@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shutil
 from pathlib import Path
@@ -13,6 +14,8 @@ from click.shell_completion import ShellComplete
 
 from kdrun.cli import cli
 
+CONTROLS = "controls=[class_mean,label_smoothing]"
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -21,7 +24,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     outputs = tmp_path_factory.mktemp("trained") / "outputs"
     with pytest.raises(SystemExit) as ended:
-        main(["distill", *TOY, "seeds=[0,1]", "tau=3", "alpha=0.6", f"outputs={outputs}", "-q"])
+        main(["distill", *TOY, "seeds=[0,1]", "tau=3", "alpha=0.6", CONTROLS, f"outputs={outputs}", "-q"])
     assert not ended.value.code
     return outputs
 
@@ -110,7 +113,7 @@ def test_a_missing_baseline_is_said(kdrun: Kdrun, outputs: Path) -> None:
 
 
 def test_a_control_is_shown_with_its_teacher(kdrun: Kdrun, outputs: Path) -> None:
-    shown = kdrun("explain", "--text", _run(outputs, "control"))
+    shown = kdrun("explain", "--text", _control(outputs, has_teacher=True))
     assert shown.code == 0, shown.err
     assert "pull on" in shown.out
     assert "another loss than response/kd" in shown.out
@@ -151,10 +154,16 @@ def test_a_mistake_is_answered_in_one_line(kdrun: Kdrun, arguments: tuple[str, .
     assert ended.err.count("\n") == 1
 
 
-def test_a_baseline_has_no_teacher_to_explain(kdrun: Kdrun, outputs: Path) -> None:
-    ended = kdrun("explain", _run(outputs, "baseline"))
-    assert ended.code == 2
-    assert "has no teacher; name a distilled run or a teacher" in ended.err
+def test_a_run_without_a_teacher_is_not_explained(kdrun: Kdrun, outputs: Path) -> None:
+    for run in (_run(outputs, "baseline"), _control(outputs, has_teacher=False)):
+        ended = kdrun("explain", run)
+        assert ended.code == 2
+        assert f"{run} has no teacher; name a distilled run or a teacher" in ended.err
+
+
+def _control(outputs: Path, *, has_teacher: bool) -> str:
+    described = {path.parent.name: json.loads(path.read_text()) for path in outputs.glob("runs/control-*/spec.json")}
+    return next(run for run, spec in sorted(described.items()) if bool(spec["parents"]) is has_teacher)
 
 
 def test_tab_offers_runs_that_can_be_explained_and_keys(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +174,7 @@ def test_tab_offers_runs_that_can_be_explained_and_keys(outputs: Path, monkeypat
 
     monkeypatch.chdir(outputs.parent)
     kinds = {name.partition("-")[0] for name in offered("explain", "") if "=" not in name}
-    assert kinds == {"teacher", "control", "student"}
+    assert kinds == {"teacher", "student"}
     assert offered("explain", "al") == ["alpha="]
     assert offered("explain", "teach") == [_run(outputs, "teacher")]
     monkeypatch.chdir("/")
