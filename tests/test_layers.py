@@ -13,13 +13,13 @@ PACKAGE = Path(__file__).parent.parent / "kdrun"
 
 # Each layer may import the ones above it in this list, itself, and never a sibling of its own line.
 LAYERS = (
-    {"errors", "signals", "seeding", "machine", "interrupts"},
+    {"errors", "signals", "seeding", "machine", "interrupts", "pages"},
     {"knowledge", "models", "data", "metrics", "config"},
     {"teachers"},
     {"modes"},
     {"training", "runs"},
     {"experiment"},
-    {"plans", "reports", "executors", "bench", "trackers"},
+    {"plans", "reports", "explorer", "executors", "bench", "trackers"},
     {"cli"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -59,7 +59,9 @@ def _all_modules_after(*arguments: str) -> set[str]:
     return set(ended.stderr.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("distill", "--help"), ("options",), ("--version",)])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("distill", "--help"), ("explain", "--help"), ("options",), ("--version",)]
+)
 def test_help_imports_neither_torch_nor_pandas_nor_hydra(arguments: tuple[str, ...]) -> None:
     assert not {"torch", "pandas", "hydra", "omegaconf", "matplotlib", "rich"} & _modules_after(*arguments)
 

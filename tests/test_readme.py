@@ -33,14 +33,15 @@ def photos(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [line for line in COMMANDS if line.startswith("kdrun ")])
 @pytest.mark.usefixtures("photos")
-def test_a_command_of_the_readme_is_taken(kdrun: Kdrun, command: str) -> None:
+def test_a_command_of_the_readme_is_taken(kdrun: Kdrun, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = shlex.split(command)[1:]
     if arguments[0] in TRAINING:
         arguments.append("--dry-run")
     elif arguments[0] == "bench":
         arguments += ["--rounds", "1", "--seconds", "0.01"]
-    elif arguments[0] == "report":
+    elif arguments[0] in ("report", "explain"):
         assert kdrun("distill", *TOY, "seeds=[0]").code == 0
+    monkeypatch.setattr("webbrowser.open", lambda _address: True)
     ended = kdrun(*arguments)
     assert ended.code == 0, ended.err
     assert ended.out

@@ -14,6 +14,7 @@ from kdrun.cli.cache import cache
 from kdrun.cli.check_knowledge import check_knowledge
 from kdrun.cli.compare import compare
 from kdrun.cli.distill import distill
+from kdrun.cli.explain import explain
 from kdrun.cli.options import options
 from kdrun.cli.report import report
 from kdrun.cli.runs import runs
@@ -41,7 +42,20 @@ def cli() -> None:
     """
 
 
-for command in (train_teacher, distill, sweep, report, compare, runs, cache, options, check_knowledge, bench):
+COMMANDS = (
+    train_teacher,
+    distill,
+    sweep,
+    report,
+    compare,
+    explain,
+    runs,
+    cache,
+    options,
+    check_knowledge,
+    bench,
+)
+for command in COMMANDS:
     cli.add_command(command)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -74,6 +74,11 @@ class RunSpec:
             taus = [] if self.tau is None else [f"tau {self.tau:g}"]
             parts += ["+".join(self.terms), *taus, f"alpha {self.alpha:g}"]
         return ", ".join([*parts, f"seed {self.seed}"])
+
+    @property
+    def baseline(self) -> RunSpec:
+        """The same network, recipe, seeds and data on labels alone: what the run is compared with."""
+        return replace(self, kind="baseline", alpha=0.0, terms={}, mode=None, targets={}, parents=())
 
     def description(self) -> dict[str, Any]:
         """Everything that identifies the run, as plain JSON types; parents by their fingerprints."""

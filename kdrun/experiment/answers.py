@@ -1,0 +1,70 @@
+"""What a finished run, its teacher and its baseline say of every test example."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from kdrun.data.split import Part
+from kdrun.errors import UserError
+from kdrun.experiment.build import source_of
+from kdrun.experiment.lab import Lab
+from kdrun.experiment.running import finished_network
+from kdrun.runs.spec import RunSpec
+from kdrun.training.evaluation import logits_of
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """One network. logits: (N, K) float32 on the CPU, in the order of the test part."""
+
+    spec: RunSpec
+    logits: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """The test part, on the CPU, and what networks say of it.
+
+    said: by role: teacher; where there is a student, baseline (if the store has it) and student or control.
+    """
+
+    test: Part
+    class_names: tuple[str, ...]
+    said: Mapping[str, Said]
+
+
+def answers(spec: RunSpec, lab: Lab) -> Answers:
+    """Asks the networks of a teacher's run, or of a run that has a teacher.
+
+    Raises UserError where the data are missing or others than the run's, and where weights are damaged.
+    """
+    _check_data(spec, lab)
+    data = lab.data(spec.dataset)
+    said = {role: Said(run, _logits(run, lab)) for role, run in _networks(spec, lab).items()}
+    return Answers(data.splits.test.to("cpu"), data.splits.class_names, said)
+
+
+def _networks(spec: RunSpec, lab: Lab) -> dict[str, RunSpec]:
+    if not spec.parents:
+        return {spec.kind: spec}
+    (teacher,) = spec.parents
+    baseline = {"baseline": spec.baseline} if lab.store.folder(spec.baseline).is_finished else {}
+    return {"teacher": teacher, **baseline, spec.kind: spec}
+
+
+def _logits(spec: RunSpec, lab: Lab) -> Tensor:
+    data = lab.data(spec.dataset)
+    # In float32 whatever it was trained in, as at the end of its run.
+    return logits_of(finished_network(spec, lab), data.evaluate_on(data.splits.test), lab.device, "fp32").cpu()
+
+
+def _check_data(spec: RunSpec, lab: Lab) -> None:
+    here = dict(source_of(spec.dataset).identity(lab.data_root))
+    if here != spec.dataset["content"]:
+        raise UserError(
+            f"the {spec.dataset['name']} data under {lab.data_root} are not those that {spec.run_id} was trained and "
+            "tested on; name their folder with data_root=DIR"
+        )

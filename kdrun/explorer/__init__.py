@@ -1,0 +1,1 @@
+"""The temperature explorer: what a teacher knows beyond its answer, as page, CSV and terminal text."""

@@ -1,0 +1,111 @@
+"""Finished runs found again."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kdrun.errors import UserError
+from kdrun.runs.finding import finished, latest, named, recalled
+from kdrun.runs.folder import RunFolder
+from kdrun.runs.spec import RunSpec
+from kdrun.runs.store import Store
+
+TEACHER = RunSpec(
+    kind="teacher",
+    seed=0,
+    data_seed=0,
+    dataset={"name": "blobs", "mean": [0.5], "content": {}},
+    train_size=None,
+    model={"name": "mlp", "widths": [8, 4]},
+    recipe={"epochs": 2, "optimizer": {"lr": 0.1, "betas": [0.9, 0.999]}},
+    precision="fp32",
+    alpha=0.0,
+    terms={},
+    mode=None,
+    targets={},
+    parents=(),
+)
+STUDENT = replace(
+    TEACHER, kind="student", alpha=0.7, terms={"kd": {"tau": 4.0}}, mode={"name": "offline"}, parents=(TEACHER,)
+)
+BASELINE = STUDENT.baseline
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A teacher, a student and its baseline, finished in this order."""
+    made = Store(tmp_path)
+    for age, spec in enumerate((TEACHER, STUDENT, BASELINE)):
+        folder = made.folder(spec)
+        folder.start(spec)
+        (folder.path / "result.json").write_text("{}")
+        os.utime(folder.path / "result.json", (age, age))
+    return made
+
+
+def test_a_spec_comes_back_with_its_parents(store: Store) -> None:
+    again = recalled(store, store.folder(STUDENT))
+    assert again == STUDENT
+    assert again.parents == (TEACHER,)
+    assert again.baseline == BASELINE
+
+
+def test_the_latest_is_of_the_kinds_asked_for(store: Store) -> None:
+    assert latest(store, ("teacher", "student")).path.name == STUDENT.run_id
+    assert latest(store, ("teacher",)).path.name == TEACHER.run_id
+    assert [folder.path.name for folder in finished(store, ("baseline",))] == [BASELINE.run_id]
+    with pytest.raises(UserError, match=r"no finished control under .*runs; train one with `kdrun distill`"):
+        latest(store, ("control",))
+
+
+@pytest.mark.parametrize("name", [STUDENT.run_id, "student-", "stu", STUDENT.fingerprint, STUDENT.fingerprint[:5]])
+def test_a_run_is_found_by_its_id_or_the_beginning_of_it(store: Store, name: str) -> None:
+    assert named(store, name).path.name == STUDENT.run_id
+
+
+def test_a_beginning_of_several_runs_names_them(store: Store) -> None:
+    other = replace(STUDENT, seed=1)
+    store.folder(other).start(other)
+    with pytest.raises(
+        UserError, match=rf"'student' is the beginning of 2 runs \(.*{other.fingerprint}.*\); type more"
+    ):
+        named(store, "student")
+
+
+def test_an_unknown_run_is_answered_with_near_names(store: Store) -> None:
+    with pytest.raises(UserError, match=f"no run 'studnet-mlp' under .*; did you mean {STUDENT.run_id}"):
+        named(store, "studnet-mlp")
+    with pytest.raises(UserError, match="`kdrun runs` lists"):
+        named(store, "zzz")
+
+
+def test_a_run_that_is_not_finished_is_not_found(store: Store) -> None:
+    (store.folder(STUDENT).path / "result.json").unlink()
+    with pytest.raises(UserError, match="is not finished"):
+        named(store, "student")
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"kind": "student"}'])
+def test_a_damaged_description_is_named(store: Store, content: str) -> None:
+    path = store.folder(STUDENT).path / "spec.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=r"student.*spec\.json is damaged or missing"):
+        recalled(store, RunFolder(path.parent))
+
+
+def test_a_description_of_another_run_is_refused(store: Store) -> None:
+    path = store.folder(STUDENT).path / "spec.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"alpha": 0.5}))
+    with pytest.raises(UserError, match="describes another run"):
+        recalled(store, RunFolder(path.parent))
+
+
+def test_a_missing_teacher_is_named(store: Store) -> None:
+    store.folder(TEACHER).path.rename(store.outputs / "elsewhere")
+    with pytest.raises(UserError, match=f"the teacher of {STUDENT.run_id} .*{TEACHER.fingerprint}.* is not under"):
+        recalled(store, store.folder(STUDENT))
