@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -26,7 +26,7 @@ class Said:
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """The test part, on the CPU, and what networks say of it.
+    """The test part, its labels and ids on the CPU, and what networks say of it.
 
     said: by role: teacher; where there is a student, baseline (if the store has it) and student or control.
     """
@@ -34,6 +34,10 @@ class Answers:
     test: Part
     class_names: tuple[str, ...]
     said: Mapping[str, Said]
+
+    def pictures(self, rows: Tensor) -> Tensor:
+        """(N, C, H, W) uint8 on the CPU: the images of some test examples. rows: (N,) int64, N >= 1."""
+        return next(self.test.batches(rows, len(rows))).cpu()
 
 
 def answers(spec: RunSpec, lab: Lab) -> Answers:
@@ -44,7 +48,8 @@ def answers(spec: RunSpec, lab: Lab) -> Answers:
     _check_data(spec, lab)
     data = lab.data(spec.dataset)
     said = {role: Said(run, _logits(run, lab)) for role, run in _networks(spec, lab).items()}
-    return Answers(data.splits.test.to("cpu"), data.splits.class_names, said)
+    test = data.splits.test
+    return Answers(replace(test, labels=test.labels.cpu(), ids=test.ids.cpu()), data.splits.class_names, said)
 
 
 def _networks(spec: RunSpec, lab: Lab) -> dict[str, RunSpec]:

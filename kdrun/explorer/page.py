@@ -50,20 +50,21 @@ def page(view: View, command: str) -> str:
 
 def _groups(view: View) -> list[tuple[str, list[dict[str, Any]]]]:
     """The gallery: for each reason the examples with their pictures."""
+    pictures = view.answers.pictures(torch.tensor([one.row for one in view.chosen]))
     numbered = enumerate(view.chosen)
     return [
-        (why, [_example(view, number, one.row) for number, one in group])
+        (why, [_example(view, number, one.row, pictures[number]) for number, one in group])
         for why, group in groupby(numbered, key=lambda item: item[1].why)
     ]
 
 
-def _example(view: View, number: int, row: int) -> dict[str, Any]:
+def _example(view: View, number: int, row: int, picture: Tensor) -> dict[str, Any]:
     test = view.answers.test
     return {
         "number": number,
         "id": int(test.ids[row]),
         "label": view.names[int(test.labels[row])],
-        "picture": data_uri(test.images[row]),
+        "picture": data_uri(picture),
     }
 
 
