@@ -78,8 +78,8 @@ def step(**given: Any) -> None:
     it is installed (pip install 'kdrun[bench]').
 
     \b
-    kdrun bench
-    kdrun bench teacher=mlp1200 student=mlp30 train.student.batch_size=128 --rounds 9
+    kdrun bench                  (the same as kdrun bench step)
+    kdrun bench step teacher=mlp1200 student=mlp30 train.student.batch_size=128 --rounds 9
     """
     from kdrun.cli.benching import time_step
 
@@ -111,6 +111,10 @@ def startup(**given: Any) -> None:
     """Time cold starts: help, a typing mistake, a dry run, a one-epoch distill, and the same again.
 
     Each is a process of its own with an empty outputs folder. For the distill, where its time goes.
+
+    \b
+    kdrun bench startup
+    kdrun bench startup --rounds 3 --json
     """
     from kdrun.cli.benching import time_startup
 

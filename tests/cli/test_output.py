@@ -24,7 +24,7 @@ def test_for_programs_stdout_is_json_lines_from_plan_to_report(kdrun: Kdrun, tmp
         *("started", "started", *["epoch"] * 6, "finished", "finished"),
         "report",
     ]
-    assert events[0] == {"event": "plan", "runs": 3, "finished": 0, "to_train": 3}
+    assert events[0] == {"event": "plan", "runs": 3, "finished": 0, "to_train": 3, "cache": []}
     result = json.loads(next(tmp_path.glob("outputs/runs/teacher-*/result.json")).read_text())
     assert events[5] == {"event": "finished"} | result
     assert (tmp_path / str(events[-1]["folder"]) / "comparison.csv").is_file()

@@ -33,6 +33,7 @@ TEACHER = RunSpec(
     terms={},
     mode=None,
     targets={},
+    teacher_dtype="fp32",
     parents=(),
 )
 STUDENT = replace(

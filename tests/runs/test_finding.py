@@ -28,6 +28,7 @@ TEACHER = RunSpec(
     terms={},
     mode=None,
     targets={},
+    teacher_dtype="fp32",
     parents=(),
 )
 STUDENT = replace(
@@ -42,7 +43,7 @@ def store(tmp_path: Path) -> Store:
     made = Store(tmp_path)
     for age, spec in enumerate((TEACHER, STUDENT, BASELINE)):
         folder = made.folder(spec)
-        folder.start(spec)
+        folder.start(spec, {})
         (folder.path / "result.json").write_text("{}")
         os.utime(folder.path / "result.json", (age, age))
     return made
@@ -70,7 +71,7 @@ def test_a_run_is_found_by_its_id_or_the_beginning_of_it(store: Store, name: str
 
 def test_a_beginning_of_several_runs_names_them(store: Store) -> None:
     other = replace(STUDENT, seed=1)
-    store.folder(other).start(other)
+    store.folder(other).start(other, {})
     with pytest.raises(
         UserError, match=rf"'student' is the beginning of 2 runs \(.*{other.fingerprint}.*\); type more"
     ):
