@@ -111,7 +111,7 @@ def runs() -> type[Runs]:
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[[Runs], pd.DataFrame]:
     """The rows as a report reads them back from its CSV."""
-    return lambda built: read_runs(built.write(tmp_path / "report") / "runs.csv")
+    return lambda built: read_runs(built.write(tmp_path / "report") / "runs.csv").rows
 
 
 @pytest.fixture
