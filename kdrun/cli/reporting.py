@@ -34,5 +34,6 @@ def show(folder: Path, console: Console) -> None:
     from kdrun.reports.table import table
     from kdrun.reports.write import write_report
 
-    console.print(table(write_report(folder)))
+    made = write_report(folder)
+    console.print(table(made.comparison, made.missing))
     console.print(f"\n{folder}/", highlight=False, soft_wrap=True, markup=False)

@@ -62,7 +62,8 @@ def write_record(plan: Plan, store: Store, command: str, command_line: str) -> P
     counts = {spec: counted(spec, run) for spec, run in finished.items()}
     rows = _rows(plan, finished, counts)
     for file, content in details(finished, counts).items():
-        atomic.write_text(folder / file, to_csv(content))
+        if content:
+            atomic.write_text(folder / file, to_csv(content))
     atomic.write_text(folder / "runs.csv", to_csv(rows))
     about = {
         "name": name,

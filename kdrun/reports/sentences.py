@@ -34,6 +34,21 @@ def sentences(comparison: DataFrame, quote: Quote) -> list[str]:
     return [*told, *sweep, *_missing(students), *_cover(students), *_costs(students)]
 
 
+def headline(comparison: DataFrame, quote: Quote) -> str:
+    """The verdict in one sentence: on the points that validation selects or the only one, else on how many are better.
+
+    comparison, quote: as in `sentences`.
+    """
+    students = [row for row in wording.records(comparison) if row["role"] == "student" and math.isnan(row["same_as"])]
+    names = [quote(name) for name in wording.learners(students)]
+    selected = [i for i, row in enumerate(students) if row["selected"]]
+    if len(students) > 1 and len(selected) != 1:
+        return " ".join(_count(students))
+    (told,) = selected or [0]
+    sentence = _over_baseline(students[told], names[told])
+    return sentence if sentence.endswith(".") else f"{sentence}{_but(students[told], quote)}"
+
+
 def _told(students: Sequence[Row]) -> list[int]:
     selected = [i for i, row in enumerate(students) if row["selected"]]
     return selected or (list(range(len(students))) if len(students) <= ALL_TOLD else [])
@@ -152,7 +167,7 @@ def _cost(row: Row) -> str:
     parts = [f"{row['student_parameters']:,.0f} parameters{_ratio(row['compression'])}"]
     if not math.isnan(row["student_flops"]):
         ratio = _ratio(row["teacher_flops"] / row["student_flops"])
-        parts.append(f"{_scaled(row['student_flops'])}FLOPs an example{ratio}")
+        parts.append(f"{wording.scaled(row['student_flops'])}FLOPs an example{ratio}")
     if not math.isnan(row["student_latency_ms"]):
         parts.append(f"{row['student_latency_ms']:.3g} ms at batch 1 on {row['device']}{_ratio(row['speed_up'])}")
     if not math.isnan(row["student_latency_batch_ms"]) and not math.isnan(row["batch_size"]):
@@ -164,8 +179,3 @@ def _cost(row: Row) -> str:
 
 def _ratio(ratio: float) -> str:
     return "" if math.isnan(ratio) else f" ({ratio:.1f}x)"
-
-
-def _scaled(number: float) -> str:
-    power = min(4, max(0, int(math.log10(max(number, 1))) // 3))
-    return f"{number / 1000**power:.3g} {['', 'k', 'M', 'G', 'T'][power]}"

@@ -83,6 +83,12 @@ def count(number: float, noun: str) -> str:
     return f"{number:,.10g} {noun}{'' if number == 1 else 's'}"
 
 
+def scaled(number: float) -> str:
+    """`55.1 k`, `1.2 M`: three digits and the SI letter of thousands."""
+    power = min(4, max(0, int(math.log10(max(number, 1))) // 3))
+    return f"{number / 1000**power:.3g} {['', 'k', 'M', 'G', 'T'][power]}"
+
+
 def _label(row: Row, many: bool) -> str:
     if row["role"] == "control":
         return spoken(row["knowledge"])
