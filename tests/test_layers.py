@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "kdrun"
 
 # Each layer may import the ones above it in this list, itself, and never a sibling of its own line.
 LAYERS = (
-    {"errors", "signals", "seeding"},
+    {"errors", "signals", "seeding", "pages"},
     {"knowledge", "models", "data", "metrics", "config"},
     {"teachers"},
     {"modes"},

@@ -30,7 +30,7 @@ def find(outputs: str, name: str | None) -> Path:
 
 
 def show(folder: Path, console: Console) -> None:
-    """Writes a report's tables and pictures, prints its table, and last its folder."""
+    """Writes a report's tables, pictures and page, prints its table, and last its folder."""
     from kdrun.reports.table import table
     from kdrun.reports.write import write_report
 

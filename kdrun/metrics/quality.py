@@ -55,7 +55,9 @@ def _calibration_error(scores: Tensor, targets: Tensor) -> float:
     """
     confidence, predicted = scores.softmax(1).max(1)
     excess = (predicted == targets).double() - confidence  # (N,)
-    bins = torch.bucketize(confidence, torch.tensor(EDGES, dtype=torch.float64))  # right edges belong to their bin, as in the paper
+    bins = torch.bucketize(
+        confidence, torch.tensor(EDGES, dtype=torch.float64)
+    )  # right edges belong to their bin, as in the paper
     # n_b * |mean of excess| = |sum of excess|, so empty bins need no case of their own
     sums = torch.zeros(ECE_BINS, dtype=torch.float64).index_add_(0, bins, excess)
     return sums.abs().sum().item() / len(targets)

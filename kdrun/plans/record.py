@@ -80,9 +80,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _rows(
-    plan: Plan, finished: Mapping[RunSpec, RunFolder], counts: Mapping[RunSpec, Counted]
-) -> list[dict[str, Any]]:
+def _rows(plan: Plan, finished: Mapping[RunSpec, RunFolder], counts: Mapping[RunSpec, Counted]) -> list[dict[str, Any]]:
     results = {spec: run.result() for spec, run in finished.items()}
     teachers = {use.point: use.spec for use in plan.uses if use.role == "teacher"}
     return [

@@ -39,7 +39,7 @@ def read_details(folder: Path, runs: DataFrame) -> Details:
     curves = _read(folder / "curves.csv", CURVES, "learning curves", missing)
     if len(curves):
         short = curves.groupby("run_id").size().reindex(finished.index, fill_value=0) < finished["epochs"]
-        missing += _told("curves.csv", "epochs", finished.index[short])
+        missing += _told("curves.csv", "epochs", finished.index[short].tolist())
     confusion = _read(folder / "confusion.csv", CONFUSION, "gains by class and no confusions", missing)
     reliability = _read(folder / "reliability.csv", RELIABILITY, "reliability diagram", missing)
     return Details(
@@ -82,7 +82,7 @@ def _whole(counts: DataFrame, file: str, finished: DataFrame, missing: list[str]
         return counts
     counted = counts.groupby("run_id")["examples"].sum().reindex(finished.index, fill_value=0)
     wrong = finished.index[counted != finished["test_examples"]]
-    missing += _told(file, "test examples", wrong)
+    missing += _told(file, "test examples", wrong.tolist())
     return counts[~counts["run_id"].isin(wrong)]
 
 

@@ -29,17 +29,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def over_tau(axes: Axes, students: Mapping[str, Sequence[Row]], controls: Sequence[Row], columns: int) -> None:
+def over_tau(
+    axes: Axes, students: Mapping[str, Sequence[Row]], controls: Sequence[Row], *, columns: int, name: str
+) -> None:
     """A curve for each series of students on a log2 axis, and one or a line for each control.
 
     students: rows with temperatures > 0 by the name of their series, at most four.
-    columns: of the legend.
+    columns: of the legend. name: of the axis of gains.
     """
     axes.axhline(0, color=INK, linewidth=1, label="hard-label baseline")
-    for name, colour in control_colours([row["knowledge"] for row in controls]).items():
-        _control(axes, [row for row in controls if row["knowledge"] == name], wording.spoken(name), colour)
-    for (name, rows), (colour, mark) in zip(students.items(), SERIES, strict=False):
-        _curve(axes, rows, name, colour, f"{mark}-")
+    for control, colour in control_colours([row["knowledge"] for row in controls]).items():
+        _control(axes, [row for row in controls if row["knowledge"] == control], wording.spoken(control), colour)
+    for (kind, rows), (colour, mark) in zip(students.items(), SERIES, strict=False):
+        _curve(axes, rows, kind, colour, f"{mark}-")
         for row in rows:
             if row["selected"]:
                 axes.scatter([row["tau"]], means([row]), **RING)
@@ -47,7 +49,7 @@ def over_tau(axes: Axes, students: Mapping[str, Sequence[Row]], controls: Sequen
     axes.set_xscale("log", base=2)
     axes.set_xticks(taus, [f"{tau:g}" for tau in taus])
     axes.minorticks_off()
-    axis_names(axes, "temperature tau", "gain in test accuracy, percentage points")
+    axis_names(axes, "temperature tau", name)
     legend(axes, columns)
 
 

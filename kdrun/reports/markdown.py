@@ -13,6 +13,7 @@ from kdrun.reports.blocks import COLUMNS, Block, Line, blocks
 from kdrun.reports.definitions import DEFINITIONS
 from kdrun.reports.sentences import sentences
 
+
 def markdown(
     comparison: DataFrame,
     notes: Mapping[str, Any],

@@ -35,7 +35,8 @@ def gain_figure(comparison: DataFrame) -> Figure:
     only_tau = _only_tau_varies(students)
     figure, axes = new_figure(6.8, 4.2 if only_tau else 1.6 + 0.32 * len(rows))
     if only_tau:
-        over_tau(axes, {students[0]["knowledge"]: students}, controls, columns=3)
+        name = "gain in test accuracy, percentage points"
+        over_tau(axes, {students[0]["knowledge"]: students}, controls, columns=3, name=name)
     else:
         in_rows(axes, students, controls, LABEL_WIDTH)
     as_text(figure.suptitle(_title(students), x=0.01, ha="left", fontsize=10, color=INK))

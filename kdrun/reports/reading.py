@@ -156,7 +156,9 @@ def _consistent(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], l
     """The rows of points that have a student, each run in a role once; and a line for each that is left out."""
     points = dict.fromkeys(row["point"] for row in rows)
     taught = {row["point"] for row in rows if row["role"] == "student"}
-    refused = [f"point {point} of runs.csv is left out: it has no student row" for point in points if point not in taught]
+    refused = [
+        f"point {point} of runs.csv is left out: it has no student row" for point in points if point not in taught
+    ]
     used: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
         if row["point"] not in taught:

@@ -27,9 +27,9 @@ def markdown(name: str) -> str:
     return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", escaped)  # inside a word `_` means nothing
 
 
-def records(comparison: DataFrame) -> list[Row]:
-    """The comparison's rows, by column name."""
-    return [{str(name): value for name, value in row.items()} for row in comparison.to_dict("records")]
+def records(table: DataFrame) -> list[Row]:
+    """The rows of a table, by column name."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def control_names(comparison: DataFrame) -> list[str]:

@@ -39,7 +39,9 @@ def accuracy_against(cost: str, name: str, rows: Sequence[Row]) -> Figure:
     axes.set_xscale("log")
     axes.margins(x=0.25, y=0.12)
     costs = sorted({point[0] for points in kinds.values() for point in points if point[0] > 0})
-    axes.set_xticks(_apart(costs), [wording.scaled(value).rstrip() if value >= 1 else f"{value:.2g}" for value in _apart(costs)])
+    axes.set_xticks(
+        _apart(costs), [wording.scaled(value).rstrip() if value >= 1 else f"{value:.2g}" for value in _apart(costs)]
+    )
     axes.minorticks_off()
     axis_names(axes, name, "test accuracy, %")
     legend(axes, 3)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = {"teacher": TEACHER, "baseline": BASELINE, "student": STUDENT}
-LARGEST = 90.0  # area of the mark of a bin that holds every example, square points
+LARGEST = 150.0  # area of the mark of a bin that holds every example, square points
 
 
 def reliability_figure(details: Details, learners: Sequence[Learner]) -> Figure | None:
@@ -27,8 +27,8 @@ def reliability_figure(details: Details, learners: Sequence[Learner]) -> Figure 
     axes.plot([0, 100], [0, 100], ":", color=INK, linewidth=1, label="confidence is right")
     for role, bins in known:
         confidence, accuracy = 100 * bins["confidence"], 100 * bins["accuracy"]
-        axes.plot(confidence, accuracy, "-", color=COLOURS[role], linewidth=1.2, label=role)
-        axes.scatter(confidence, accuracy, s=4 + LARGEST * bins["share"], color=COLOURS[role], linewidths=0)
+        axes.plot(confidence, accuracy, "-", color=COLOURS[role], linewidth=1, label=role)
+        axes.scatter(confidence, accuracy, s=5 + LARGEST * bins["share"], color=COLOURS[role], linewidths=0)
     axis_names(axes, "confidence, %", "accuracy, %")
     axes.set_xlim(min(bins["low"].min() for _, bins in known) * 100, 102)
     axes.set_ylim(-2, 102)

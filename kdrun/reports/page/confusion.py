@@ -58,9 +58,7 @@ def _largest(difference: DataFrame, names: Mapping[float, str]) -> Figure:
     rows = wording.records(difference.loc[order])
     figure, axes = new_figure(WIDTH, 0.9 + 0.24 * len(rows))
     axes.axvline(0, color=INK, linewidth=1)
-    axes.barh(
-        range(len(rows)), [100 * row["difference"] for row in rows], 0.6, color=[_colour(row) for row in rows]
-    )
+    axes.barh(range(len(rows)), [100 * row["difference"] for row in rows], 0.6, color=[_colour(row) for row in rows])
     axes.set_yticks(range(len(rows)), [f"{names[row['label']]} → {names[row['predicted']]}" for row in rows])
     for tick in axes.get_yticklabels():
         as_text(tick)

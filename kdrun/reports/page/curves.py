@@ -71,6 +71,8 @@ def quantity_of(details: Details, learners: Sequence[Learner]) -> Quantity | Non
 
 def curve_figure(details: Details, learners: Sequence[Learner], quantity: Quantity) -> Figure:
     """Mean over seeds after each epoch, with a band of one standard deviation to each side."""
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = new_figure(WIDTH, 3.4)
     colours = control_colours([one.control for one in learners if one.role == "control"])
     drawn = [(one, curve(details, one, quantity.column) * [quantity.scale, quantity.scale, 1]) for one in learners]
@@ -85,6 +87,7 @@ def curve_figure(details: Details, learners: Sequence[Learner], quantity: Quanti
             axes.fill_between(epochs, mean - std, mean + std, color=colour, alpha=0.18, linewidth=0)
     if quantity is ACCURACY:
         axes.set_ylim(bottom=min(_settled(line) for _, line in drawn))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis_names(axes, "epoch", quantity.axis)
     legend(axes, 2)
     return figure

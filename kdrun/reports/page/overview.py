@@ -37,7 +37,7 @@ def _gains(students: Sequence[Row], controls: Sequence[Row]) -> Picture:
     series = _over_tau(students)
     if series:
         figure, axes = new_figure(WIDTH, 3.6)
-        over_tau(axes, series, controls, columns=2)
+        over_tau(axes, series, controls, columns=2, name="gain, percentage points")
         caption = f"Gain in test accuracy over the hard-label baseline at each temperature. {INTERVALS}{ring}"
         return picture("gain", "Gain against tau", caption, COMPARISON, figure)
     figure, axes = new_figure(WIDTH, 1.2 + 0.3 * (len(students) + len(controls)))
@@ -66,9 +66,7 @@ def _grids(students: Sequence[Row]) -> list[Picture]:
     for row in students:
         if not math.isnan(row["tau"]) and not math.isnan(row["gain_mean"]):
             kinds.setdefault(tuple(str(row[name]) for name in SAME_BUT_TAU_AND_ALPHA), []).append(row)
-    grids = [
-        kind for kind in kinds.values() if min(len({row[name] for row in kind}) for name in ("tau", "alpha")) > 1
-    ]
+    grids = [kind for kind in kinds.values() if min(len({row[name] for row in kind}) for name in ("tau", "alpha")) > 1]
     pictures = []
     for number, kind in enumerate(grids, 1):
         told = f" of {kind[0]['knowledge']}, {kind[0]['student']} taught by {kind[0]['teacher']}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from pandas import DataFrame
 
 from kdrun.reports import wording
 from kdrun.reports.reading import MADE_WITH
+from kdrun.reports.wording import Row
 
 ENVIRONMENT = ("device", "precision", *MADE_WITH)
 
@@ -31,10 +33,10 @@ class Run(NamedTuple):
 def environments(runs: DataFrame) -> list[Environment]:
     """What the finished runs were made with, the most frequent first; what is not known is left out."""
     finished = runs[runs["status"] == "finished"].drop_duplicates("run_id")
-    counts = finished.groupby(list(ENVIRONMENT), sort=False).size().sort_values(ascending=False, kind="stable")
+    counts = Counter(tuple(row[name] for name in ENVIRONMENT) for row in wording.records(finished))
     return [
-        Environment({n: wording.plain(v) for n, v in zip(ENVIRONMENT, values, strict=True) if v}, int(number))
-        for values, number in counts.items()
+        Environment({name: wording.plain(text) for name, text in zip(ENVIRONMENT, texts, strict=True) if text}, number)
+        for texts, number in counts.most_common()
     ]
 
 
@@ -42,7 +44,7 @@ def run_list(runs: DataFrame) -> list[Run]:
     """Every run of the report."""
     return [
         Run(wording.plain(row["run_id"]), wording.plain(_role(row)), row["seed"], wording.plain(row["status"]))
-        for row in runs.drop_duplicates("run_id").to_dict("records")
+        for row in wording.records(runs.drop_duplicates("run_id"))
     ]
 
 
@@ -52,11 +54,11 @@ def unfinished(runs: DataFrame) -> list[str]:
     left = distinct[distinct["status"] != "finished"]
     if left.empty:
         return []
-    named = [f"{_role(row)}, seed {row['seed']} ({row['run_id']})" for row in left.to_dict("records")]
+    named = [f"{_role(row)}, seed {row['seed']} ({row['run_id']})" for row in wording.records(left)]
     more = f"; and {len(named) - 3} more" if len(named) > 3 else ""
     are = "is" if len(named) == 1 else "are"
     return [f"{len(named)} of {len(distinct)} runs {are} not finished: {'; '.join(named[:3])}{more}"]
 
 
-def _role(row: dict[str, str]) -> str:
+def _role(row: Row) -> str:
     return f"{row['role']} {wording.spoken(row['control'])}".rstrip()
