@@ -12,7 +12,7 @@ from typing import Any
 
 import kdrun
 from kdrun.plans import Plan, Use
-from kdrun.plans.details import Counted, counted, details
+from kdrun.plans.collect import Counted, collected, counted
 from kdrun.runs import atomic
 from kdrun.runs.folder import RunFolder, to_csv
 from kdrun.runs.spec import RunSpec
@@ -53,7 +53,7 @@ def report_name(command: str, plan: Plan) -> str:
 def write_record(plan: Plan, store: Store, command: str, command_line: str) -> Path:
     """Writes what a report is made from, and returns its folder.
 
-    runs.csv: a row for each use of a run; report.json: how they were asked for; `details`: what the pictures need.
+    runs.csv: a row for each use of a run; report.json: how they were asked for; `collected`: what the pictures need.
     """
     name = report_name(command, plan)
     folder = store.outputs / "reports" / name
@@ -61,7 +61,7 @@ def write_record(plan: Plan, store: Store, command: str, command_line: str) -> P
     finished = {spec: store.folder(spec) for spec in plan.runs if store.folder(spec).is_finished}
     counts = {spec: counted(spec, run) for spec, run in finished.items()}
     rows = _rows(plan, finished, counts)
-    for file, content in details(finished, counts).items():
+    for file, content in collected(finished, counts).items():
         if content:
             atomic.write_text(folder / file, to_csv(content))
     atomic.write_text(folder / "runs.csv", to_csv(rows))
@@ -115,4 +115,4 @@ def _agreement(use: Use, teacher: RunSpec, counts: Mapping[RunSpec, Counted]) ->
     if use.role == "teacher" or use.spec not in counts or teacher not in counts:
         return None
     ours, theirs = counts[use.spec].predicted, counts[teacher].predicted
-    return sum(map(int.__eq__, ours, theirs)) / len(ours) if len(ours) == len(theirs) else None
+    return float((ours == theirs).mean()) if len(ours) == len(theirs) else None

@@ -17,7 +17,7 @@ TEXT = ("run_id", "dataset", "name")
 
 
 class Details(NamedTuple):
-    """Four files (see `plans.details`), empty where they are missing, and a line for each thing that they lack."""
+    """Four files (see `plans.collect`), empty where they are missing, and a line for each thing that they lack."""
 
     curves: DataFrame
     confusion: DataFrame

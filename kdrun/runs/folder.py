@@ -28,6 +28,8 @@ from kdrun.runs import atomic
 from kdrun.runs.spec import RunSpec
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 Row = Mapping[str, Any]
@@ -36,11 +38,11 @@ _NEEDED = {"run_id", "test_accuracy", "test_examples", "train_seconds", "weights
 
 
 class Predictions(NamedTuple):
-    """Columns of predictions.csv, an entry for each test example: class indices, and confidence in [0, 1]."""
+    """Columns of predictions.csv (N,), an entry for each test example: class indices, and confidence in [0, 1]."""
 
-    label: tuple[int, ...]
-    predicted: tuple[int, ...]
-    confidence: tuple[float, ...]
+    label: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    confidence: NDArray[np.float64]
 
 
 class RunFolder:
@@ -153,14 +155,16 @@ class RunFolder:
 
     def predictions(self) -> Predictions:
         """What the finished network said of each test example. Raises UserError when the file is damaged."""
+        import numpy as np
+
         path = self.path / "predictions.csv"
         try:
-            with path.open(encoding="utf-8", newline="") as file:
-                head, *rows = csv.reader(file)
-            columns = dict(zip(head, zip(*rows, strict=True), strict=True))
-            label, predicted = (tuple(map(int, columns[name])) for name in ("label", "predicted"))
-            return Predictions(label, predicted, tuple(map(float, columns["confidence"])))
-        except (OSError, KeyError, ValueError, csv.Error) as error:
+            head, *lines = path.read_text(encoding="utf-8").splitlines()
+            cells = np.loadtxt(lines, delimiter=",", ndmin=2)
+            columns = dict(zip(head.split(","), cells.T, strict=True))
+            label, predicted = (columns[name].astype(np.int64) for name in ("label", "predicted"))
+            return Predictions(label, predicted, columns["confidence"])
+        except (OSError, KeyError, ValueError) as error:
             raise damaged(path) from error
 
     def epochs(self) -> list[dict[str, str]]:

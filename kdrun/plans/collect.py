@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kdrun.metrics.calibration import bin_of
+from kdrun.metrics.calibration import bins_of
 from kdrun.runs.folder import Predictions, RunFolder
 from kdrun.runs.spec import RunSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Rows = list[dict[str, Any]]
 
@@ -16,7 +19,7 @@ Rows = list[dict[str, Any]]
 class Counted(NamedTuple):
     """A run's predicted classes, and what of its predictions is counted for the pictures."""
 
-    predicted: tuple[int, ...]
+    predicted: NDArray[np.int64]
     confusion: Rows
     reliability: Rows
 
@@ -27,7 +30,7 @@ def counted(spec: RunSpec, run: RunFolder) -> Counted:
     return Counted(said.predicted, _confusion(spec, said), _reliability(spec, said))
 
 
-def details(finished: Mapping[RunSpec, RunFolder], counts: Mapping[RunSpec, Counted]) -> dict[str, Rows]:
+def collected(finished: Mapping[RunSpec, RunFolder], counts: Mapping[RunSpec, Counted]) -> dict[str, Rows]:
     """Rows of four files by name.
 
     curves.csv: a row for each run and epoch, with the columns of metrics.csv.
@@ -45,26 +48,31 @@ def details(finished: Mapping[RunSpec, RunFolder], counts: Mapping[RunSpec, Coun
 
 
 def _confusion(spec: RunSpec, said: Predictions) -> Rows:
-    counts = sorted(Counter(zip(said.label, said.predicted, strict=True)).items())
+    import numpy as np
+
+    pairs, counts = np.unique(np.stack([said.label, said.predicted]), axis=1, return_counts=True)
     return [
         {"run_id": spec.run_id, "label": label, "predicted": predicted, "examples": examples}
-        for (label, predicted), examples in counts
+        for label, predicted, examples in zip(*pairs.tolist(), counts.tolist(), strict=True)
     ]
 
 
 def _reliability(spec: RunSpec, said: Predictions) -> Rows:
-    bins: dict[int, list[tuple[bool, float]]] = {}
-    for label, predicted, confidence in zip(*said, strict=True):
-        bins.setdefault(bin_of(confidence), []).append((label == predicted, confidence))
+    import numpy as np
+
+    inside = bins_of(said.confidence)
+    right = said.label == said.predicted
+    columns = [np.bincount(inside, weights).tolist() for weights in (None, right, said.confidence)]
     return [
         {
             "run_id": spec.run_id,
             "bin": number,
-            "examples": len(inside),
-            "correct": sum(right for right, _ in inside),
-            "confidence_sum": round(sum(confidence for _, confidence in inside), 6),
+            "examples": examples,
+            "correct": int(correct),
+            "confidence_sum": round(confidence, 6),
         }
-        for number, inside in sorted(bins.items())
+        for number, (examples, correct, confidence) in enumerate(zip(*columns, strict=True))
+        if examples
     ]
 
 
