@@ -12,6 +12,7 @@ from kdrun.reports import wording
 from kdrun.reports.drawing import BETTER, INK, WORSE, as_text, axis_names, new_figure
 from kdrun.reports.page.grid import cell, frame
 from kdrun.reports.page.pictures import WIDTH
+from kdrun.reports.wording import Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,7 +60,7 @@ def _largest(difference: DataFrame, names: Mapping[float, str]) -> Figure:
     figure, axes = new_figure(WIDTH, 0.9 + 0.24 * len(rows))
     axes.axvline(0, color=INK, linewidth=1)
     axes.barh(range(len(rows)), [100 * row["difference"] for row in rows], 0.6, color=[_colour(row) for row in rows])
-    axes.set_yticks(range(len(rows)), [f"{names[row['label']]} → {names[row['predicted']]}" for row in rows])
+    axes.set_yticks(range(len(rows)), [_change(row, names) for row in rows])
     for tick in axes.get_yticklabels():
         as_text(tick)
     axes.set_ylim(len(rows) - 0.5, -0.5)
@@ -67,7 +68,12 @@ def _largest(difference: DataFrame, names: Mapping[float, str]) -> Figure:
     return figure
 
 
-def _colour(row: Mapping[str, float]) -> str:
+def _change(row: Row, names: Mapping[float, str]) -> str:
+    right = row["label"] == row["predicted"]
+    return f"{names[row['label']]}, right" if right else f"{names[row['label']]} → {names[row['predicted']]}"
+
+
+def _colour(row: Row) -> str:
     """A right answer given more often is better, a mistake made more often is worse."""
     right = row["label"] == row["predicted"]
     return BETTER if (row["difference"] > 0) == right else WORSE

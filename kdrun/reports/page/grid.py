@@ -19,10 +19,11 @@ DARKEST = 0.55  # opacity at which letters on a cell can still be read
 WIDE = 5  # so many columns have room for intervals
 
 
-def grid_figure(rows: Sequence[Row]) -> Figure:
+def grid_figure(rows: Sequence[Row]) -> tuple[Figure, bool]:
     """A cell for each tau (across) and alpha (up), the stronger coloured the larger its gain.
 
     rows: of the comparison, one for each pair of tau and alpha.
+    Returns the picture, and whether its cells have room for intervals.
     """
     taus, alphas = (sorted({row[name] for row in rows}) for name in ("tau", "alpha"))
     figure, axes = new_figure(WIDTH, 1.0 + 0.42 * len(alphas))
@@ -33,7 +34,7 @@ def grid_figure(rows: Sequence[Row]) -> Figure:
         _write(axes, place, row, len(taus))
     frame(axes, [f"{tau:g}" for tau in taus], [f"{alpha:g}" for alpha in alphas])
     axis_names(axes, "temperature tau", "alpha")
-    return figure
+    return figure, len(taus) <= WIDE
 
 
 def cell(axes: Axes, place: tuple[int, int], strength: float, colour: str, framed: bool) -> None:

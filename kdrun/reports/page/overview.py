@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pandas import DataFrame
 
@@ -17,6 +17,7 @@ from kdrun.reports.wording import Row
 
 COMPARISON = "comparison.csv"
 SAME_BUT_TAU_AND_ALPHA = ("setting", "teacher", "knowledge", "mode")
+EACH_END = 12  # of more than twice as many points, those that gained most and those that gained least
 INTERVALS = "Bars are 95 % paired t intervals over seeds; a hollow mark has none."
 RING = " Ring: selected on validation."
 
@@ -34,30 +35,46 @@ def overview(comparison: DataFrame) -> list[Picture]:
 
 def _gains(students: Sequence[Row], controls: Sequence[Row]) -> Picture:
     ring = RING if any(row["selected"] for row in students) else ""
-    series = _over_tau(students)
-    if series:
-        figure, axes = new_figure(WIDTH, 3.6)
-        over_tau(axes, series, controls, columns=2, name="gain, percentage points")
-        caption = f"Gain in test accuracy over the hard-label baseline at each temperature. {INTERVALS}{ring}"
-        return picture("gain", "Gain against tau", caption, COMPARISON, figure)
-    figure, axes = new_figure(WIDTH, 1.2 + 0.3 * (len(students) + len(controls)))
-    in_rows(axes, students, controls, letters=22)
-    caption = f"Gain in test accuracy over the hard-label baseline at each point. {INTERVALS}{ring}"
+    curves = _over_tau(students)
+    if not curves:
+        return _in_rows(students, controls, ring)
+    shown, more = curves, ""
+    if len(curves) > len(SERIES):
+        shown = [next((curve for curve in curves if any(row["selected"] for row in curve)), curves[0])]
+        more = " Every alpha is in the picture by tau and alpha."
+    named = {_series_name(curve, many=len(curves) > 1): curve for curve in shown}
+    figure, axes = new_figure(WIDTH, 3.6)
+    over_tau(axes, named, controls, columns=2, name="gain, percentage points")
+    caption = f"Gain in test accuracy over the hard-label baseline at each temperature. {INTERVALS}{ring}{more}"
+    return picture("gain", "Gain against tau", caption, COMPARISON, figure)
+
+
+def _in_rows(students: Sequence[Row], controls: Sequence[Row], ring: str) -> Picture:
+    shown, which = students, "at each point"
+    if len(students) > 2 * EACH_END:
+        known = [row for row in students if not math.isnan(row["gain_mean"])]
+        falling = sorted(known, key=lambda row: -row["gain_mean"])
+        shown = [*falling[:EACH_END], *falling[-EACH_END:]]
+        which = f"at the {EACH_END} points of {len(students)} that gained most and the {EACH_END} that gained least"
+    figure, axes = new_figure(WIDTH, 1.2 + 0.26 * (len(shown) + len(controls)))
+    in_rows(axes, shown, controls, letters=24)
+    caption = f"Gain in test accuracy over the hard-label baseline {which}. {INTERVALS}{ring}"
     return picture("gain", "Gain at each point", caption, COMPARISON, figure)
 
 
-def _over_tau(students: Sequence[Row]) -> Mapping[str, Sequence[Row]]:
-    """The students by what they are but for tau; none where that makes no curves, or more than can be told apart."""
-    series: dict[tuple[str, ...], list[Row]] = {}
+def _over_tau(students: Sequence[Row]) -> list[list[Row]]:
+    """The students by alpha; none where something else varies too, or a temperature stands alone."""
+    same = len({tuple(str(row[name]) for name in SAME_BUT_TAU_AND_ALPHA) for row in students}) == 1
+    by_alpha: dict[float, list[Row]] = {}
     for row in students:
-        series.setdefault(tuple(str(row[name]) for name in (*SAME_BUT_TAU_AND_ALPHA, "alpha")), []).append(row)
-    curves = list(series.values())
+        by_alpha.setdefault(row["alpha"], []).append(row)
+    curves = list(by_alpha.values())
     distinct = all(len({row["tau"] for row in curve}) == len(curve) > 1 for curve in curves)
-    only_alpha = len({tuple(str(row[name]) for name in SAME_BUT_TAU_AND_ALPHA) for row in students}) == 1
-    if not (distinct and only_alpha and len(curves) <= len(SERIES) and all(row["tau"] > 0 for row in students)):
-        return {}
-    several = len(curves) > 1
-    return {f"{c[0]['knowledge']}{', alpha ' + format(c[0]['alpha'], 'g') if several else ''}": c for c in curves}
+    return curves if same and distinct and all(row["tau"] > 0 for row in students) else []
+
+
+def _series_name(curve: Sequence[Row], many: bool) -> str:
+    return f"{curve[0]['knowledge']}, alpha {curve[0]['alpha']:g}" if many else str(curve[0]["knowledge"])
 
 
 def _grids(students: Sequence[Row]) -> list[Picture]:
@@ -66,15 +83,22 @@ def _grids(students: Sequence[Row]) -> list[Picture]:
     for row in students:
         if not math.isnan(row["tau"]) and not math.isnan(row["gain_mean"]):
             kinds.setdefault(tuple(str(row[name]) for name in SAME_BUT_TAU_AND_ALPHA), []).append(row)
-    grids = [kind for kind in kinds.values() if min(len({row[name] for row in kind}) for name in ("tau", "alpha")) > 1]
-    pictures = []
-    for number, kind in enumerate(grids, 1):
-        told = f" of {kind[0]['knowledge']}, {kind[0]['student']} taught by {kind[0]['teacher']}"
-        title = f"Gain by tau and alpha{wording.plain(told) if len(grids) > 1 else ''}"
-        caption = "Gain over the baseline, points, and its 95 % interval. In brackets: not resolved, or one seed."
-        frame = " Frame: selected on validation." if any(row["selected"] for row in kind) else ""
-        pictures.append(picture(f"grid{number}", title, caption + frame, COMPARISON, grid_figure(kind)))
-    return pictures
+    grids = [kind for kind in kinds.values() if _vary(kind, "tau") and _vary(kind, "alpha")]
+    return [_grid(kind, number, alone=len(grids) == 1) for number, kind in enumerate(grids, 1)]
+
+
+def _vary(rows: Sequence[Row], name: str) -> bool:
+    return len({row[name] for row in rows}) > 1
+
+
+def _grid(rows: Sequence[Row], number: int, alone: bool) -> Picture:
+    figure, with_intervals = grid_figure(rows)
+    first = rows[0]
+    whose = "" if alone else f": {first['knowledge']}, {first['student']} taught by {first['teacher']}"
+    interval = ", with its 95 % paired t interval" if with_intervals else ""
+    caption = f"Gain over the baseline, points{interval}. In round brackets: not resolved, or no interval."
+    caption += " Frame: selected on validation." if any(row["selected"] for row in rows) else ""
+    return picture(f"grid{number}", f"Gain by tau and alpha{wording.plain(whose)}", caption, COMPARISON, figure)
 
 
 def _costs(students: Sequence[Row]) -> list[Picture]:
