@@ -73,6 +73,8 @@ def _read(path: Path, needed: Sequence[str], shows: str, missing: list[str]) -> 
     kept = kept.dropna(subset=[name for name in needed if name not in TEXT])
     if lost := len(rows) - len(kept):
         missing.append(f"{path.name}: {lost} damaged row{'s are' if lost > 1 else ' is'} left out")
+    if kept.empty:
+        missing.append(f"{path.name} holds no rows, so there are no {shows}")
     return kept
 
 

@@ -41,7 +41,7 @@ def page(
         blocks=[shown(block) for block in blocks(comparison, wording.plain)],
         pictures=overview(comparison),
         sections=closely(comparison, runs, details),
-        notes=notes,
+        notes={name: wording.plain(notes[name]) for name in ("command", "created", "version")},
         seeds=sorted(set(runs.loc[runs["role"] == "student", "seed"])),
         environments=environments(runs),
         runs=run_list(runs),

@@ -59,12 +59,14 @@ LOSS = Quantity(
 
 
 def quantity_of(details: Details, learners: Sequence[Learner]) -> Quantity | None:
-    """What is known of every learner that left curves; None where none did."""
-    known = details.curves[details.curves["run_id"].isin([i for one in learners for i in one.runs["run_id"]])]
-    if known.empty:
-        return None
+    """What is known of teacher, baseline and student, as far as they left curves; None where none did.
+
+    A control may lack it, and has no curve then.
+    """
+    ids = [run_id for one in learners if one.role != "control" for run_id in one.runs["run_id"]]
+    known = details.curves[details.curves["run_id"].isin(ids)]
     for quantity in (ACCURACY, CROSS_ENTROPY, LOSS):
-        if quantity.column in known and known.groupby("run_id")[quantity.column].count().min() > 0:
+        if len(known) and quantity.column in known and known.groupby("run_id")[quantity.column].count().min() > 0:
             return quantity
     return None
 
