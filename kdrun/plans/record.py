@@ -84,13 +84,20 @@ def _rows(plan: Plan, finished: Mapping[RunSpec, RunFolder], counts: Mapping[Run
     results = {spec: run.result() for spec, run in finished.items()}
     teachers = {use.point: use.spec for use in plan.uses if use.role == "teacher"}
     return [
-        _row(use, plan, results.get(use.spec, {}), results.get(teachers[use.point], {}))
-        | {"agreement": _agreement(use, teachers[use.point], counts)}
+        _row(
+            use,
+            plan,
+            results.get(use.spec, {}),
+            results.get(teachers[use.point], {}),
+            _agreement(use, teachers[use.point], counts),
+        )
         for use in plan.uses
     ]
 
 
-def _row(use: Use, plan: Plan, result: Mapping[str, Any], teacher: Mapping[str, Any]) -> dict[str, Any]:
+def _row(
+    use: Use, plan: Plan, result: Mapping[str, Any], teacher: Mapping[str, Any], agreement: float | None
+) -> dict[str, Any]:
     return {
         "point": use.point,
         "role": use.role,
@@ -102,6 +109,7 @@ def _row(use: Use, plan: Plan, result: Mapping[str, Any], teacher: Mapping[str, 
         "train_size": None if use.role == "teacher" else result.get("train_examples"),
         "teacher_train_size": teacher.get("train_examples"),
         **{column: result.get(column) for column in _MEASURED},
+        "agreement": agreement,
         "validation_id": _digest(json.dumps(use.spec.dataset, sort_keys=True)),
         "status": "finished" if result else "missing",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -51,6 +52,7 @@ LATER_NUMBERS = ("latency_batch_ms", "batch_size")
 FILLED = ("point", "role", "seed", "status")
 ROLES = ("teacher", "baseline", "control", "student")
 NOTES = ("name", "command", "created", "version")
+CUT = "\n"  # no column is called so
 REMEDY = "run the command that made the report again"
 
 
@@ -105,14 +107,16 @@ def read_notes(path: Path) -> dict[str, Any]:
 
 def _written(path: Path) -> list[dict[str, Any]]:
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        text = path.read_bytes().decode()
+        rows: list[dict[str, Any]] = list(csv.DictReader(io.StringIO(text, newline="")))
     except FileNotFoundError:
         raise UserError(f"{path} is missing: {REMEDY}") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise _damaged(path, str(error)) from error
     if not rows:
         raise _damaged(path, "no rows")
+    if not text.endswith("\n"):
+        rows[-1][CUT] = True  # its last number may have lost digits
     absent = [name for name in TEXT + WHOLE + NUMBERS if name not in rows[0]]
     if absent:
         raise _damaged(path, f"no column {', '.join(absent)}")
@@ -121,6 +125,8 @@ def _written(path: Path) -> list[dict[str, Any]]:
 
 def _row(written: Mapping[str, Any]) -> dict[str, Any]:
     """A row's values; ValueError says what is wrong with it. Nothing stands in a row that was cut short."""
+    if CUT in written:
+        raise ValueError("it was cut short")
     if None in written:
         raise ValueError("it has more cells than the head")
     row = {name: value or "" for name, value in written.items()}

@@ -159,8 +159,8 @@ class RunFolder:
 
         path = self.path / "predictions.csv"
         try:
-            head, *lines = path.read_text(encoding="utf-8").splitlines()
-            cells = np.loadtxt(lines, delimiter=",", ndmin=2)
+            head, first, *others = path.read_text(encoding="utf-8").splitlines()
+            cells = np.loadtxt([first, *others], delimiter=",", ndmin=2)
             columns = dict(zip(head.split(","), cells.T, strict=True))
             label, predicted = (columns[name].astype(np.int64) for name in ("label", "predicted"))
             return Predictions(label, predicted, columns["confidence"])

@@ -129,7 +129,7 @@ class Runs:
         return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def runs() -> type[Runs]:
     """The builder: `runs(seeds=5).point(0, gain=0.03).write(folder)`."""
     return Runs

@@ -59,6 +59,10 @@ def _cut_short(text: str) -> str:
     return text[: len(text) - 10]
 
 
+def _no_status(text: str) -> str:
+    return text[: text.rindex(",")] + "\n"
+
+
 def _bad_seed(text: str) -> str:
     return text.replace("0,teacher,,0,", "0,teacher,,0.5,", 1)
 
@@ -87,7 +91,8 @@ def _too_many_cells(text: str) -> str:
     ("harm", "message", "rows_left"),
     [
         (_bad_number, "row 1 of runs.csv is left out: its test_examples is not a number: 'many'", 6),
-        (_cut_short, "row 7 of runs.csv is left out: it has no status", 6),
+        (_cut_short, "row 7 of runs.csv is left out: it was cut short", 6),
+        (_no_status, "row 7 of runs.csv is left out: it has no status", 6),
         (_bad_seed, "row 1 of runs.csv is left out: its seed is not a whole number: '0.5'", 6),
         (_bad_role, "row 2 of runs.csv is left out: its role is 'bassline'", 6),
         (_twice, "a second student row for seed 1 at point 0 is left out", 7),
