@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from browser import chromium
 from calling import Kdrun, Outcome
 
 
@@ -37,3 +39,10 @@ def kdrun(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, t
         return Outcome(int(ended.value.code or 0), captured.out, captured.err)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A real browser, for `browser.opened`; tests that ask for it are skipped where there is none."""
+    with chromium() as started:
+        yield started

@@ -83,4 +83,4 @@ def put_untrained(spec: RunSpec, lab: Lab) -> None:
     result = {**identity(spec), "test_accuracy": 0.0, "test_examples": 0, "train_seconds": 0.0}
     folder = lab.store.folder(spec)
     folder.start(spec, {})
-    folder.finish(network.state_dict(), [], "id,label,predicted,confidence\n", result)
+    folder.finish(network.state_dict(), [], "id,label,predicted,confidence\n", (), result)

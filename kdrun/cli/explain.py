@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
+from kdrun.cli.opening import open_option
+
 # What of the configuration is not the run's own.
 KEYS = ("tau", "alpha", "device", "data_root", "outputs")
 KINDS = ("student", "teacher")
@@ -27,8 +29,8 @@ def _complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
 @click.argument("words", nargs=-1, metavar="[RUN] [KEY=VALUE]...", shell_complete=_complete)
 @click.option("--example", type=int, metavar="ID", help="Begin with this test example (its id in predictions.csv).")
 @click.option("--text", is_flag=True, help="Print tables instead of writing a page.")
-@click.option("--open", "opens", is_flag=True, help="Open the page in the browser.")
-def explain(words: tuple[str, ...], example: int | None, text: bool, opens: bool) -> None:
+@open_option
+def explain(words: tuple[str, ...], example: int | None, text: bool, open_page: bool) -> None:
     """Explore what a teacher knows beyond its answer, on real examples of the test set: its softened
     probabilities at any temperature, their entropy, what they pull the student's logits to, and which
     classes look alike to it. Beside it the baseline and the student, where they differ most first.
@@ -49,4 +51,4 @@ def explain(words: tuple[str, ...], example: int | None, text: bool, opens: bool
     if text:
         print_tables(exploration)
     else:
-        write_page(exploration, opens=opens)
+        write_page(exploration, open_page=open_page)

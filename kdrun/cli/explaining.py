@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,6 +11,7 @@ from pathlib import Path
 import click
 
 from kdrun.cli.explain import KEYS, KINDS
+from kdrun.cli.opening import show_page
 from kdrun.config.compose import Composer
 from kdrun.config.grid import expand
 from kdrun.config.schema import Config
@@ -63,14 +63,14 @@ def print_tables(exploration: Exploration) -> None:
     result_console().print(tables(exploration.view), highlight=False)
 
 
-def write_page(exploration: Exploration, *, opens: bool) -> None:
-    """The exploration as files; prints the page's path. opens: in the browser, too."""
+def write_page(exploration: Exploration, *, open_page: bool) -> None:
+    """The exploration as files; prints the page's path. open_page: in the browser, too."""
     from kdrun.explorer.write import write_explorer
 
     page = write_explorer(exploration.view, exploration.folder, exploration.command)
     click.echo(page)
-    if opens and not webbrowser.open(page.resolve().as_uri()):
-        raise UserError(f"no browser could be started; open {page} by hand")
+    if open_page:
+        show_page(page)
 
 
 def _config(overrides: Sequence[str]) -> Config:

@@ -64,9 +64,10 @@ def _folder(name: str, outputs: Path) -> Path:
 
 
 def show(folder: Path, console: Console) -> None:
-    """Writes a report's tables and pictures, prints its table, and last its folder."""
+    """Writes a report's tables, pictures and page, prints its table, and last its folder."""
     from kdrun.reports.table import table
     from kdrun.reports.write import write_report
 
-    console.print(table(write_report(folder)))
+    made = write_report(folder)
+    console.print(table(made.comparison, made.missing))
     console.print(f"\n{folder}/", highlight=False, soft_wrap=True, markup=False)

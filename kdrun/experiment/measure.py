@@ -55,7 +55,8 @@ def finish(run: Running, data: Data, lab: Lab) -> dict[str, Any]:
         "data_placement": data.placement,
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    run.folder.finish(network.state_dict(), run.rows, _predictions(logits, test), result)
+    predictions, names = _predictions(logits, test), data.splits.class_names
+    run.folder.finish(network.state_dict(), run.rows, predictions, names, result)
     return run.folder.result()
 
 

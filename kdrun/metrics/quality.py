@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-ECE_BINS = 15  # Guo et al. 2017, section 4; part of the metric's definition, not a choice of an experiment
+from kdrun.metrics.calibration import ECE_BINS, EDGES
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,9 @@ def _calibration_error(scores: Tensor, targets: Tensor) -> float:
     """
     confidence, predicted = scores.softmax(1).max(1)
     excess = (predicted == targets).double() - confidence  # (N,)
-    edges = torch.arange(1, ECE_BINS, dtype=torch.float64) / ECE_BINS
-    bins = torch.bucketize(confidence, edges)  # right edges belong to their bin, as in the paper
+    bins = torch.bucketize(
+        confidence, torch.tensor(EDGES, dtype=torch.float64)
+    )  # right edges belong to their bin, as in the paper
     # n_b * |mean of excess| = |sum of excess|, so empty bins need no case of their own
     sums = torch.zeros(ECE_BINS, dtype=torch.float64).index_add_(0, bins, excess)
     return sums.abs().sum().item() / len(targets)

@@ -12,8 +12,9 @@ from typing import Any
 
 import kdrun
 from kdrun.plans import Plan, Use
+from kdrun.plans.collect import Counted, collected, counted
 from kdrun.runs import atomic
-from kdrun.runs.folder import to_csv
+from kdrun.runs.folder import RunFolder, to_csv
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
 
@@ -32,6 +33,13 @@ _MEASURED = (
     "train_seconds",
     "device",
     "precision",
+    "hardware",
+    "threads",
+    "kdrun",
+    "commit",
+    "torch",
+    "python",
+    "system",
 )
 
 
@@ -43,19 +51,19 @@ def report_name(command: str, plan: Plan) -> str:
 
 
 def write_record(plan: Plan, store: Store, command: str, command_line: str) -> Path:
-    """Writes `runs.csv` (a row for each use of a run) and `report.json`, and returns their folder."""
+    """Writes what a report is made from, and returns its folder.
+
+    runs.csv: a row for each use of a run; report.json: how they were asked for; `collected`: what the pictures need.
+    """
     name = report_name(command, plan)
     folder = store.outputs / "reports" / name
     atomic.make_folder(folder)
-    results = {spec.run_id: store.folder(spec).result() for spec in plan.runs if store.folder(spec).is_finished}
-    teachers = {use.point: use.spec for use in plan.uses if use.role == "teacher"}
-    agreements = _Agreements(store)
-    trained_on = {use.point: results.get(use.spec.run_id, {}) for use in plan.uses if use.role == "teacher"}
-    rows = [
-        _row(use, plan, results.get(use.spec.run_id, {}), trained_on[use.point])
-        | {"agreement": None if use.role == "teacher" else agreements.between(use.spec, teachers[use.point])}
-        for use in plan.uses
-    ]
+    finished = {spec: store.folder(spec) for spec in plan.runs if store.folder(spec).is_finished}
+    counts = {spec: counted(spec, run) for spec, run in finished.items()}
+    rows = _rows(plan, finished, counts)
+    for file, content in collected(finished, counts).items():
+        if content:
+            atomic.write_text(folder / file, to_csv(content))
     atomic.write_text(folder / "runs.csv", to_csv(rows))
     about = {
         "name": name,
@@ -63,6 +71,7 @@ def write_record(plan: Plan, store: Store, command: str, command_line: str) -> P
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": kdrun.__version__,
         "runs": {spec.run_id: spec.description() for spec in plan.runs},  # what `kdrun compare` judges by
+        "rows": len(rows),
     }
     atomic.write_json(folder / "report.json", about)
     return folder
@@ -72,7 +81,24 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _row(use: Use, plan: Plan, result: Mapping[str, Any], teacher: Mapping[str, Any]) -> dict[str, Any]:
+def _rows(plan: Plan, finished: Mapping[RunSpec, RunFolder], counts: Mapping[RunSpec, Counted]) -> list[dict[str, Any]]:
+    results = {spec: run.result() for spec, run in finished.items()}
+    teachers = {use.point: use.spec for use in plan.uses if use.role == "teacher"}
+    return [
+        _row(
+            use,
+            plan,
+            results.get(use.spec, {}),
+            results.get(teachers[use.point], {}),
+            _agreement(use, teachers[use.point], counts),
+        )
+        for use in plan.uses
+    ]
+
+
+def _row(
+    use: Use, plan: Plan, result: Mapping[str, Any], teacher: Mapping[str, Any], agreement: float | None
+) -> dict[str, Any]:
     return {
         "point": use.point,
         "role": use.role,
@@ -84,28 +110,18 @@ def _row(use: Use, plan: Plan, result: Mapping[str, Any], teacher: Mapping[str, 
         "train_size": None if use.role == "teacher" else result.get("train_examples"),
         "teacher_train_size": teacher.get("train_examples"),
         **{column: result.get(column) for column in _MEASURED},
+        "agreement": agreement,
         "validation_id": _digest(json.dumps(use.spec.dataset, sort_keys=True)),
         "status": "finished" if result else "missing",
     }
 
 
-class _Agreements:
-    """Shares of test examples on which two finished runs give the same class; each run's file is read once."""
+def _agreement(use: Use, teacher: RunSpec, counts: Mapping[RunSpec, Counted]) -> float | None:
+    """The share of test examples to which a student and its teacher give the same class.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._predicted: dict[RunSpec, list[str]] = {}
-
-    def between(self, one: RunSpec, other: RunSpec) -> float | None:
-        """None where a run is not finished, or the runs were tested on different examples."""
-        if not all(self._store.folder(spec).is_finished for spec in (one, other)):
-            return None
-        ours, theirs = self._of(one), self._of(other)
-        if not ours or len(ours) != len(theirs):
-            return None
-        return sum(map(str.__eq__, ours, theirs)) / len(ours)
-
-    def _of(self, spec: RunSpec) -> list[str]:
-        if spec not in self._predicted:
-            self._predicted[spec] = self._store.folder(spec).predicted()
-        return self._predicted[spec]
+    None for teachers, where one of the two is not finished, and where they were tested on different examples.
+    """
+    if use.role == "teacher" or use.spec not in counts or teacher not in counts:
+        return None
+    ours, theirs = counts[use.spec].predicted, counts[teacher].predicted
+    return float((ours == theirs).mean()) if len(ours) == len(theirs) else None

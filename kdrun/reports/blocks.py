@@ -13,6 +13,27 @@ from kdrun.reports.wording import Quote, Row
 
 
 @dataclass(frozen=True)
+class Column:
+    """A column after the names. key: the field of `Line`, and the definition; head: what stands above it."""
+
+    key: str
+    head: str
+    is_number: bool = True
+
+
+COLUMNS = (
+    Column("accuracy", "accuracy, %"),
+    Column("gain", "gain, points [95 %]"),
+    Column("verdict", "verdict", is_number=False),
+    Column("gap", "gap, %"),
+    Column("agreement", "agreement, %"),
+    Column("nll", "NLL"),
+    Column("ece", "ECE"),
+    Column("seconds", "training, s"),
+)
+
+
+@dataclass(frozen=True)
 class Line:
     """One row of a table. A cell without a value holds `wording.NONE` or nothing."""
 

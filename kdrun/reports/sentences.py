@@ -31,7 +31,22 @@ def sentences(comparison: DataFrame, quote: Quote) -> list[str]:
     controls = wording.control_names(comparison)
     told = [f"{_verdict(students[i], names[i], controls, quote)}{_calibration(students[i])}" for i in _told(students)]
     sweep = [*_selection(students, names, quote), *_count(students)]
-    return [*told, *sweep, *_missing(students), *_cover(students), *_costs(students)]
+    return [*told, *sweep, *_missing(students), *_cover(students), *_costs(students, quote)]
+
+
+def headline(comparison: DataFrame, quote: Quote) -> str:
+    """The verdict in one sentence: on the points that validation selects or the only one, else on how many are better.
+
+    comparison, quote: as in `sentences`.
+    """
+    students = [row for row in wording.records(comparison) if row["role"] == "student" and math.isnan(row["same_as"])]
+    names = [quote(name) for name in wording.learners(students)]
+    selected = [i for i, row in enumerate(students) if row["selected"]]
+    if len(students) > 1 and len(selected) != 1:
+        return " ".join(_count(students))
+    (told,) = selected or [0]
+    sentence = _over_baseline(students[told], names[told])
+    return sentence if sentence.endswith(".") else f"{sentence}{_but(students[told], quote)}"
 
 
 def _told(students: Sequence[Row]) -> list[int]:
@@ -141,20 +156,22 @@ def _cover(students: Sequence[Row]) -> list[str]:
     return [COVERS] if any(row["n_seeds"] > 1 for row in students) else []
 
 
-def _costs(students: Sequence[Row]) -> list[str]:
+def _costs(students: Sequence[Row], quote: Quote) -> list[str]:
     """One sentence for each pair of sizes."""
     measured = [row for row in students if not math.isnan(row["student_parameters"])]
     sizes = {(row["student_parameters"], str(row["teacher_parameters"])): row for row in reversed(measured)}
-    return [_cost(row) for row in reversed(sizes.values())]
+    return [_cost(row, quote) for row in reversed(sizes.values())]
 
 
-def _cost(row: Row) -> str:
+def _cost(row: Row, quote: Quote) -> str:
     parts = [f"{row['student_parameters']:,.0f} parameters{_ratio(row['compression'])}"]
     if not math.isnan(row["student_flops"]):
         ratio = _ratio(row["teacher_flops"] / row["student_flops"])
-        parts.append(f"{_scaled(row['student_flops'])}FLOPs an example{ratio}")
+        parts.append(f"{wording.scaled(row['student_flops'])}FLOPs an example{ratio}")
     if not math.isnan(row["student_latency_ms"]):
-        parts.append(f"{row['student_latency_ms']:.3g} ms at batch 1 on {row['device']}{_ratio(row['speed_up'])}")
+        parts.append(
+            f"{row['student_latency_ms']:.3g} ms at batch 1 on {quote(row['device'])}{_ratio(row['speed_up'])}"
+        )
     if not math.isnan(row["student_latency_batch_ms"]) and not math.isnan(row["batch_size"]):
         parts.append(
             f"{row['student_latency_batch_ms']:.3g} ms at batch {row['batch_size']:.0f}{_ratio(row['speed_up_batch'])}"
@@ -164,8 +181,3 @@ def _cost(row: Row) -> str:
 
 def _ratio(ratio: float) -> str:
     return "" if math.isnan(ratio) else f" ({ratio:.1f}x)"
-
-
-def _scaled(number: float) -> str:
-    power = min(4, max(0, int(math.log10(max(number, 1))) // 3))
-    return f"{number / 1000**power:.3g} {['', 'k', 'M', 'G', 'T'][power]}"

@@ -85,7 +85,7 @@ def _run(folder: RunFolder, letter: str) -> Side:
 
 
 def _report(folder: Path, letter: str) -> Side:
-    notes, runs = read_notes(folder / "report.json"), read_runs(folder / "runs.csv")
+    notes, runs = read_notes(folder / "report.json"), read_runs(folder / "runs.csv").rows
     entries = tuple(_entries(runs, _specs(folder, notes), letter))
     students = [number for number, entry in enumerate(entries) if entry.role == "student"]
     selected = [number for number in students if entries[number].own["selected"]]

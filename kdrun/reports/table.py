@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pandas import DataFrame
 from rich.console import Group
 from rich.table import Table
@@ -18,14 +20,16 @@ LEGEND = (
 )
 
 
-def table(comparison: DataFrame) -> Group:
+def table(comparison: DataFrame, missing: Sequence[str] = ()) -> Group:
     """Titles, tables and sentences, to be printed by a rich console; reads well from 80 columns up.
 
-    comparison: as `write_report` returns it. Names in it are shown as text, never as markup.
+    comparison: as `comparison.comparison` gives it. Names in it are shown as text, never as markup.
+    missing: a line for each thing that `runs.csv` lacks.
     """
+    lacking = [Text(f"Missing: {wording.plain(line)}.", style="red") for line in missing]
     shown = [part for block in blocks(comparison, wording.plain) for part in _shown(block)]
     told = [Text(sentence) for sentence in sentences(comparison, wording.plain)]
-    return Group(*shown, *told, Text(LEGEND, style="dim"))
+    return Group(*lacking, *shown, *told, Text(LEGEND, style="dim"))
 
 
 def _shown(block: Block) -> list[Text | Table]:

@@ -27,9 +27,9 @@ def markdown(name: str) -> str:
     return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", escaped)  # inside a word `_` means nothing
 
 
-def records(comparison: DataFrame) -> list[Row]:
-    """The comparison's rows, by column name."""
-    return [{str(name): value for name, value in row.items()} for row in comparison.to_dict("records")]
+def records(table: DataFrame) -> list[Row]:
+    """The rows of a table, by column name."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def control_names(comparison: DataFrame) -> list[str]:
@@ -81,6 +81,12 @@ def listed(names: Sequence[str]) -> str:
 def count(number: float, noun: str) -> str:
     """`1 seed`, `3,500 examples`."""
     return f"{number:,.10g} {noun}{'' if number == 1 else 's'}"
+
+
+def scaled(number: float) -> str:
+    """`55.1 k`, `1.2 M`: three digits and the SI letter of thousands."""
+    power = min(4, max(0, int(math.log10(max(number, 1))) // 3))
+    return f"{number / 1000**power:.3g} {['', 'k', 'M', 'G', 'T'][power]}"
 
 
 def _label(row: Row, many: bool) -> str:

@@ -5,6 +5,7 @@ metrics.csv          a row for each finished epoch
 state.pt             the training state, until the run is finished
 weights.safetensors  the trained network
 predictions.csv      what it said of each test example
+classes.csv          the names of the classes
 result.json          the row of results.csv; its presence means that the run is finished
 lock                 held by the process that trains the run
 """
@@ -18,7 +19,7 @@ import json
 import pickle
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import FileLock
 
@@ -27,11 +28,21 @@ from kdrun.runs import atomic
 from kdrun.runs.spec import RunSpec
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 Row = Mapping[str, Any]
 
 _NEEDED = {"run_id", "test_accuracy", "test_examples", "train_seconds", "weights_bytes", "weights_sha256"}
+
+
+class Predictions(NamedTuple):
+    """Columns of predictions.csv (N,), an entry for each test example: class indices, and confidence in [0, 1]."""
+
+    label: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    confidence: NDArray[np.float64]
 
 
 class RunFolder:
@@ -87,7 +98,12 @@ class RunFolder:
             raise damaged(path) from error
 
     def finish(
-        self, weights: Mapping[str, Tensor], rows: Sequence[Row], predictions: str, result: Mapping[str, Any]
+        self,
+        weights: Mapping[str, Tensor],
+        rows: Sequence[Row],
+        predictions: str,
+        class_names: Sequence[str],
+        result: Mapping[str, Any],
     ) -> None:
         """Writes everything that a finished run keeps, the result last, and drops the training state."""
         from safetensors.torch import save
@@ -96,6 +112,8 @@ class RunFolder:
         atomic.write_bytes(self.path / "weights.safetensors", content)
         atomic.write_text(self.path / "metrics.csv", to_csv(rows))
         atomic.write_text(self.path / "predictions.csv", predictions)
+        names = [{"class": number, "name": name} for number, name in enumerate(class_names)]
+        atomic.write_text(self.path / "classes.csv", to_csv(names))
         proof = {"weights_bytes": len(content), "weights_sha256": hashlib.sha256(content).hexdigest()}
         atomic.write_json(self.path / "result.json", dict(result) | proof)
         (self.path / "state.pt").unlink(missing_ok=True)
@@ -119,7 +137,7 @@ class RunFolder:
         result, path = self.result(), self.path / "weights.safetensors"
         if not path.is_file() or path.stat().st_size != result["weights_bytes"]:
             raise damaged(path)
-        if len(self.predicted()) != result["test_examples"]:
+        if len(self.predictions().label) != result["test_examples"]:
             raise damaged(self.path / "predictions.csv")
         if thorough:
             self.weights()
@@ -135,14 +153,27 @@ class RunFolder:
         weights: dict[str, Tensor] = load(content)
         return weights
 
-    def predicted(self) -> list[str]:
-        """The class that the finished network gave each test example. Raises UserError when the file is damaged."""
+    def predictions(self) -> Predictions:
+        """What the finished network said of each test example. Raises UserError when the file is damaged."""
+        import numpy as np
+
         path = self.path / "predictions.csv"
         try:
-            with path.open(encoding="utf-8", newline="") as file:
-                return [row["predicted"] for row in csv.DictReader(file)]
+            head, first, *others = path.read_text(encoding="utf-8").splitlines()
+            cells = np.loadtxt([first, *others], delimiter=",", ndmin=2)
+            columns = dict(zip(head.split(","), cells.T, strict=True))
+            label, predicted = (columns[name].astype(np.int64) for name in ("label", "predicted"))
+            return Predictions(label, predicted, columns["confidence"])
         except (OSError, KeyError, ValueError) as error:
             raise damaged(path) from error
+
+    def epochs(self) -> list[dict[str, str]]:
+        """The rows of metrics.csv as written; none where the file is missing, and none that was cut short."""
+        return _whole_rows(self.path / "metrics.csv")
+
+    def class_names(self) -> list[str]:
+        """The names of the classes in their order; none where an earlier version made the run."""
+        return [row["name"] for row in _whole_rows(self.path / "classes.csv") if "name" in row]
 
     def set_aside(self) -> Path:
         """Renames the folder, so that the run can be trained anew and nothing is lost."""
@@ -156,6 +187,16 @@ class RunFolder:
 def damaged(path: Path) -> UserError:
     """The one line for a file of a run that cannot be used."""
     return UserError(f"{path} is damaged or missing; add --retrain-damaged to set its run aside and train it again")
+
+
+def _whole_rows(path: Path) -> list[dict[str, str]]:
+    """Rows with a value for each column of the head. A last line without its end may have lost part of a number."""
+    try:
+        text = path.read_bytes().decode()
+    except (OSError, ValueError):
+        return []
+    whole = io.StringIO(text[: text.rfind("\n") + 1], newline="")
+    return [row for row in csv.DictReader(whole) if None not in row and None not in row.values()]
 
 
 def to_csv(rows: Sequence[Row]) -> str:

@@ -57,7 +57,7 @@ def test_distill_trains_compares_and_names_the_folder_last(kdrun: Kdrun, tmp_pat
     assert (student["n_seeds"], student["tau"], student["alpha"]) == (2, 4, 0.7)
     gain = student["student_accuracy_mean"] - student["baseline_accuracy_mean"]
     assert student["gain_mean"] == pytest.approx(gain)
-    for name in ("report.md", "gain.png", "runs.csv", "report.json"):
+    for name in ("report.md", "report.html", "gain.png", "runs.csv", "report.json"):
         assert (folder / name).stat().st_size > 100
 
 
@@ -71,6 +71,7 @@ def test_a_runs_folder_holds_a_row_an_epoch_and_where_it_was_made(kdrun: Kdrun, 
     assert kdrun("train-teacher", *TOY).code == 0
     folder = _only((tmp_path / "outputs" / "runs").iterdir())
     assert {path.name for path in folder.iterdir()} - {"lock"} == {
+        "classes.csv",
         "metrics.csv",
         "predictions.csv",
         "result.json",
@@ -147,7 +148,7 @@ def test_the_teacher_keeps_the_whole_training_part(kdrun: Kdrun, tmp_path: Path)
 def test_report_is_made_again_from_the_csv_files_alone(kdrun: Kdrun, tmp_path: Path) -> None:
     first = kdrun("distill", *TOY, "seeds=[0,1]")
     folder = _only((tmp_path / "outputs" / "reports").iterdir())
-    kept = {"runs.csv", "report.json"}
+    kept = {"runs.csv", "report.json", "curves.csv", "confusion.csv", "reliability.csv", "classes.csv"}
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     for path in folder.iterdir():
         if path.name not in kept:
@@ -155,6 +156,36 @@ def test_report_is_made_again_from_the_csv_files_alone(kdrun: Kdrun, tmp_path: P
     (tmp_path / "outputs" / "runs").rename(tmp_path / "gone")
     assert kdrun("report").out == first.out
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_report_opens_the_page_on_wish(kdrun: Kdrun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kdrun("distill", *TOY, "seeds=[0]")
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda uri: not opened.append(uri))
+    assert kdrun("report").code == 0
+    assert opened == []
+    assert kdrun("report", "--open").code == 0
+    assert opened == [_only(tmp_path.glob("outputs/reports/*/report.html")).as_uri()]
+    monkeypatch.setattr("webbrowser.open", lambda uri: False)
+    refused = kdrun("report", "--open")
+    assert (refused.code, "no browser could be started; open outputs/reports/" in refused.err) == (2, True)
+
+
+def test_a_damaged_row_is_named_in_the_terminal_too(kdrun: Kdrun, tmp_path: Path) -> None:
+    kdrun("distill", *TOY, "seeds=[0,1]")
+    path = _only(tmp_path.glob("outputs/reports/*/runs.csv"))
+    path.write_text(path.read_text()[:-1])
+    told = kdrun("report")
+    assert told.code == 0
+    assert "Missing: row 7 of runs.csv is left out: it was cut short." in " ".join(told.out.split())
+
+
+def test_the_page_names_the_classes(kdrun: Kdrun, tmp_path: Path) -> None:
+    kdrun("distill", *TOY, "seeds=[0,1]")
+    page = _only(tmp_path.glob("outputs/reports/*/report.html")).read_text(encoding="utf-8")
+    assert ">class 0</text>" in page
+    assert "What is missing" not in page
+    assert "torch " in page
 
 
 def test_runs_lists_what_the_store_holds(kdrun: Kdrun, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from browser import Shown, chromium, opened
+from browser import Shown, opened
 
 from kdrun.data.split import Part
 from kdrun.experiment.answers import Answers, Said
@@ -76,12 +76,6 @@ def make_view() -> MakeView:
         return view(answers, tau=tau, alpha=alpha, example=example)
 
     return make
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture

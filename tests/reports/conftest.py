@@ -15,7 +15,7 @@ COLUMNS = (
     "point role control seed run_id dataset teacher student knowledge mode tau alpha overrides train_size "
     "teacher_train_size epochs test_accuracy test_nll test_ece test_examples validation_accuracy agreement "
     "parameters flops latency_ms train_seconds device precision latency_batch_ms batch_size "
-    "validation_id status"
+    "validation_id hardware kdrun torch status"
 )
 COMMON = {
     "dataset": "mnist5k",
@@ -88,6 +88,33 @@ class Runs:
             self.add(number, "student", seed, BASELINE[seed] + gain + WOBBLE[seed], **(told | status | own))
         return self
 
+    def write_details(self, folder: Path, class_names: tuple[str, ...] = tuple("0123456789")) -> Path:
+        """Epochs and counts of predictions of every finished run: the wrong ones are taken for the next class."""
+        curves, confusion, reliability = [], [], []
+        for row in {row["run_id"]: row for row in self.rows if row["status"] == "finished"}.values():
+            run_id, accuracy, examples = row["run_id"], float(str(row["test_accuracy"])), 1500
+            curves += [
+                {"run_id": run_id, "epoch": e, "train_loss": 2 / e, "validation_accuracy": accuracy * (1 - 0.5 / e)}
+                for e in range(1, 21)
+            ]
+            for label in range(len(class_names)):
+                of = len(range(label, examples, len(class_names)))
+                right = round(of * accuracy)
+                taken = (label, right), ((label + 1) % len(class_names), of - right)
+                confusion += [{"run_id": run_id, "label": label, "predicted": p, "examples": n} for p, n in taken if n]
+            correct = sum(
+                int(str(c["examples"])) for c in confusion if c["run_id"] == run_id and c["label"] == c["predicted"]
+            )
+            reliability += [
+                {"run_id": run_id, "bin": 9, "examples": 500, "correct": 400, "confidence_sum": 310.0},
+                {"run_id": run_id, "bin": 14, "examples": 1000, "correct": correct - 400, "confidence_sum": 980.0},
+            ]
+        classes = [{"dataset": COMMON["dataset"], "class": k, "name": name} for k, name in enumerate(class_names)]
+        files = {"curves": curves, "confusion": confusion, "reliability": reliability, "classes": classes}
+        for name, rows in files.items():
+            pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False)
+        return folder
+
     def write(self, folder: Path, **notes: object) -> Path:
         """The folder with its two files."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -102,7 +129,7 @@ class Runs:
         return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def runs() -> type[Runs]:
     """The builder: `runs(seeds=5).point(0, gain=0.03).write(folder)`."""
     return Runs
@@ -111,7 +138,7 @@ def runs() -> type[Runs]:
 @pytest.fixture
 def read(tmp_path: Path) -> Callable[[Runs], pd.DataFrame]:
     """The rows as a report reads them back from its CSV."""
-    return lambda built: read_runs(built.write(tmp_path / "report") / "runs.csv")
+    return lambda built: read_runs(built.write(tmp_path / "report") / "runs.csv").rows
 
 
 @pytest.fixture

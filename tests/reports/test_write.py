@@ -9,7 +9,7 @@ import pytest
 from kdrun.errors import UserError
 from kdrun.reports.write import write_report
 
-MADE = {"comparison.csv", "report.md", "gain.png", "gain.svg"}
+MADE = {"comparison.csv", "class_gains.csv", "report.html", "report.md", "gain.png", "gain.svg"}
 
 
 @pytest.fixture
@@ -22,7 +22,8 @@ def _made(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_report_is_written_whole_and_returned(folder: Path) -> None:
-    table = write_report(folder)
+    table, missing = write_report(folder)
+    assert missing == []
     assert set(_made(folder)) == MADE
     assert (folder / "gain.png").read_bytes().startswith(b"\x89PNG")
     written = pd.read_csv(folder / "comparison.csv")
@@ -44,6 +45,28 @@ def test_counts_that_are_unknown_stay_empty(runs, tmp_path: Path) -> None:
     written = pd.read_csv(folder / "comparison.csv").iloc[0]
     assert pd.isna(written["test_examples"])
     assert written["epochs"] == 62.5
+
+
+def test_a_report_is_made_of_the_rows_that_are_there_and_says_what_is_missing(folder: Path) -> None:
+    whole = write_report(folder).comparison
+    path = folder / "runs.csv"
+    path.write_text(path.read_text()[:-15])  # the last student, cut short
+    table, missing = write_report(folder)
+    (cut,) = missing
+    assert cut == "row 80 of runs.csv is left out: it was cut short"
+    assert (whole["n_seeds"].iloc[4], table["n_seeds"].iloc[4]) == (5, 4)
+    assert table.iloc[:4]["gain_mean"].tolist() == whole.iloc[:4]["gain_mean"].tolist()
+    for name in ("report.md", "report.html"):
+        assert cut in (folder / name).read_text(encoding="utf-8").replace("\\", "")
+
+
+def test_gains_by_class_are_written_for_the_point_that_is_shown_closely(tau_sweep, tmp_path: Path) -> None:
+    folder = tau_sweep.write_details(tau_sweep.write(tmp_path / "night"))
+    write_report(folder)
+    written = pd.read_csv(folder / "class_gains.csv")
+    assert set(written["point"]) == {2}
+    assert len(written) == 10
+    assert written["gain_mean"].mean() == pytest.approx(0.029, abs=0.004)  # counts are whole
 
 
 def test_damaged_runs_leave_the_last_report_alone(folder: Path) -> None:

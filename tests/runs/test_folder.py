@@ -25,7 +25,8 @@ def finished(tmp_path: Path) -> RunFolder:
     folder.path.mkdir(parents=True)
     folder.save_state({"weights": torch.ones(2)}, ROWS)
     result = {"run_id": folder.path.name, "test_accuracy": 0.5, "test_examples": 2, "train_seconds": 1.5}
-    folder.finish({"w": torch.arange(3.0)}, ROWS, "id,label,predicted\n0,1,1\n1,0,1\n", result)
+    predictions = "id,label,predicted,confidence\n7,1,1,0.9\n4,0,1,0.5\n"
+    folder.finish({"w": torch.arange(3.0)}, ROWS, predictions, ["cat", 'a "dog", wet\n'], result)
     return folder
 
 
@@ -143,3 +144,39 @@ def test_a_folder_that_cannot_be_made_says_to_choose_another(tmp_path: Path) -> 
 
 def test_rows_become_csv_with_the_columns_of_all(tmp_path: Path) -> None:
     assert to_csv([{"a": 1}, {"a": None, "b": "x,y"}]) == 'a,b\n1,\n,"x,y"\n'
+
+
+def test_predictions_epochs_and_class_names_come_back(finished: RunFolder) -> None:
+    said = finished.predictions()
+    assert (said.label.tolist(), said.predicted.tolist(), said.confidence.tolist()) == ([1, 0], [1, 1], [0.9, 0.5])
+    assert finished.epochs() == [
+        {"epoch": "1", "train_loss": "0.5", "validation_accuracy": ""},
+        {"epoch": "2", "train_loss": "0.25", "validation_accuracy": "0.75"},
+    ]
+    assert finished.class_names() == ["cat", 'a "dog", wet\n']
+
+
+def test_epochs_that_were_cut_short_are_none(finished: RunFolder) -> None:
+    path = finished.path / "metrics.csv"
+    path.write_text(path.read_text()[:-2])  # 0.75 would be read as 0.7
+    assert [row["epoch"] for row in finished.epochs()] == ["1"]
+    path.unlink()
+    assert finished.epochs() == []
+    (finished.path / "classes.csv").unlink()
+    assert finished.class_names() == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "id,label,predicted,confidence\n",
+        "id,label\n1,2\n",
+        "a,b\n1\n",
+        "id,label,predicted,confidence\n1,2,x,0.5\n",
+    ],
+)
+def test_damaged_predictions_are_named(finished: RunFolder, text: str) -> None:
+    (finished.path / "predictions.csv").write_text(text)
+    with pytest.raises(UserError, match=r"predictions\.csv is damaged"):
+        finished.predictions()

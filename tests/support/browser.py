@@ -55,6 +55,7 @@ class Shown:
 def opened(browser: Any, file: Path, *, dark: bool = False, phone: bool = False) -> Iterator[Shown]:
     """A file in a window of its own, from which every request but for the file is refused."""
     context = browser.new_context(viewport=PHONE if phone else DESK, color_scheme="dark" if dark else "light")
+    context.set_default_timeout(10_000)
     page = context.new_page()
     uri = file.resolve().as_uri()
     page.route("**/*", lambda route: route.continue_() if route.request.url == uri else route.abort())
