@@ -25,7 +25,8 @@ Kdrun = Callable[..., Outcome]
 
 def start_process(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
     """kdrun in a process of its own."""
-    environment = os.environ | {"PYTHONPATH": str(SUPPORT), "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
+    paths = [str(SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
     return subprocess.Popen(
         [sys.executable, "-m", "kdrun", *arguments],
         cwd=cwd,
