@@ -51,6 +51,12 @@ def test_its_options_are_those_of_the_checkout(installed: Path, tmp_path: Path) 
     assert _run(installed, tmp_path, "options").stdout == here.stdout
 
 
+def test_it_carries_what_pages_are_made_of(installed: Path) -> None:
+    made_of = {path.relative_to(ROOT) for form in ("*.j2", "*.css", "*.js") for path in (ROOT / "kdrun").rglob(form)}
+    assert len(made_of) > 4
+    assert all((installed / path).is_file() for path in made_of)
+
+
 def test_it_plans_a_distillation(installed: Path, tmp_path: Path) -> None:
     planned = _run(installed, tmp_path, "distill", "--dry-run", "student=mlp30")
     assert planned.returncode == 0, planned.stderr

@@ -53,10 +53,10 @@ def over_tau(
     legend(axes, columns)
 
 
-def in_rows(axes: Axes, students: Sequence[Row], controls: Sequence[Row], letters: int) -> None:
+def in_rows(axes: Axes, students: Sequence[Row], controls: Sequence[Row], *, letters: int, name: str) -> None:
     """A row for each point and each control, those with the same baseline together.
 
-    letters: of a label in one line.
+    letters: of a label in one line. name: of the axis of gains.
     """
     names = [*wording.labels(controls), *wording.labels(students)]
     named = sorted(zip([*controls, *students], names, strict=True), key=lambda pair: pair[0]["setting"])
@@ -67,11 +67,11 @@ def in_rows(axes: Axes, students: Sequence[Row], controls: Sequence[Row], letter
         axes.errorbar(means([row]), [height], xerr=reach([row]), fmt="o", color=colour, mfc=within, **MARKS)
         if row["selected"]:
             axes.scatter(means([row]), [height], **RING)
-    axes.set_yticks(range(len(named)), [fill(wording.plain(name), letters) for _, name in named])
+    axes.set_yticks(range(len(named)), [fill(wording.plain(label), letters) for _, label in named])
     for tick in axes.get_yticklabels():
         as_text(tick)
     axes.set_ylim(len(named) - 0.5, -0.5)
-    axis_names(axes, "gain in test accuracy over the baseline,\npercentage points", "")
+    axis_names(axes, name, "")
 
 
 def _control(axes: Axes, rows: Sequence[Row], name: str, colour: str) -> None:

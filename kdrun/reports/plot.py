@@ -38,7 +38,8 @@ def gain_figure(comparison: DataFrame) -> Figure:
         name = "gain in test accuracy, percentage points"
         over_tau(axes, {students[0]["knowledge"]: students}, controls, columns=3, name=name)
     else:
-        in_rows(axes, students, controls, LABEL_WIDTH)
+        name = "gain in test accuracy over the baseline,\npercentage points"
+        in_rows(axes, students, controls, letters=LABEL_WIDTH, name=name)
     as_text(figure.suptitle(_title(students), x=0.01, ha="left", fontsize=10, color=INK))
     return figure
 

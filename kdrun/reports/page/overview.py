@@ -16,6 +16,7 @@ from kdrun.reports.page.pictures import WIDTH, Picture, picture
 from kdrun.reports.wording import Row
 
 COMPARISON = "comparison.csv"
+GAIN = "gain, percentage points"
 SAME_BUT_TAU_AND_ALPHA = ("setting", "teacher", "knowledge", "mode")
 EACH_END = 12  # of more than twice as many points, those that gained most and those that gained least
 INTERVALS = "Bars are 95 % paired t intervals over seeds; a hollow mark has none."
@@ -44,7 +45,7 @@ def _gains(students: Sequence[Row], controls: Sequence[Row]) -> Picture:
         more = " Every alpha is in the picture by tau and alpha."
     named = {_series_name(curve, many=len(curves) > 1): curve for curve in shown}
     figure, axes = new_figure(WIDTH, 3.6)
-    over_tau(axes, named, controls, columns=2, name="gain, percentage points")
+    over_tau(axes, named, controls, columns=2, name=GAIN)
     caption = f"Gain in test accuracy over the hard-label baseline at each temperature. {INTERVALS}{ring}{more}"
     return picture("gain", "Gain against tau", caption, COMPARISON, figure)
 
@@ -57,7 +58,8 @@ def _in_rows(students: Sequence[Row], controls: Sequence[Row], ring: str) -> Pic
         shown = [*falling[:EACH_END], *falling[-EACH_END:]]
         which = f"at the {EACH_END} points of {len(students)} that gained most and the {EACH_END} that gained least"
     figure, axes = new_figure(WIDTH, 1.2 + 0.26 * (len(shown) + len(controls)))
-    in_rows(axes, shown, controls, letters=24)
+    in_rows(axes, shown, controls, letters=31, name=GAIN)
+    axes.tick_params(axis="y", labelsize=8)
     caption = f"Gain in test accuracy over the hard-label baseline {which}. {INTERVALS}{ring}"
     return picture("gain", "Gain at each point", caption, COMPARISON, figure)
 
