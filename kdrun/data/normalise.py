@@ -12,7 +12,7 @@ from kdrun.data.split import Part
 from kdrun.errors import UserError
 
 _GREY_LEVEL = 1 / 255
-_AT_ONCE = 1000  # images; counts are whole numbers, so that it changes no result
+_AT_ONCE = 256  # images; counts are whole numbers, so that it changes no result
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ def channel_statistics(part: Part) -> Normalise:
     deviation of a channel with a single grey level is given as one grey level, 1/255.
     """
     channels = part.images.shape[1]
-    counts = torch.zeros(channels, 256, dtype=torch.int64)
+    counts = torch.zeros(channels, 256, dtype=torch.int64, device=part.labels.device)
     for images in part.batches(torch.arange(len(part)), _AT_ONCE):
-        counts += torch.stack([torch.bincount(one.flatten(), minlength=256) for one in images.unbind(1)]).cpu()
+        counts += torch.stack([torch.bincount(one.flatten(), minlength=256) for one in images.unbind(1)])
     levels = torch.arange(256, dtype=torch.float64) / 255
     means, deviations = [], []
-    for shares in counts.double() / counts.sum(dim=1, keepdim=True):
+    for shares in (counts / counts.sum(dim=1, keepdim=True, dtype=torch.float64)).cpu():
         mean = (shares * levels).sum()
         means.append(mean.item())
         deviations.append(max((shares * (levels - mean).square()).sum().sqrt().item(), _GREY_LEVEL))

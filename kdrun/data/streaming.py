@@ -8,8 +8,10 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from math import prod
-from multiprocessing import forkserver, parent_process
+from multiprocessing import active_children, forkserver, parent_process
 from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
 from threading import Thread
 from typing import Any
 
@@ -59,7 +61,8 @@ class Loader:
         try:
             decoded = crew.decode(images[rows] for batch in jobs for rows in batch)
             for batch in jobs:
-                yield torch.cat([next(decoded).to(self._device, non_blocking=True) for _ in batch])
+                pieces = [next(decoded).to(self._device, non_blocking=True) for _ in batch]
+                yield pieces[0] if len(pieces) == 1 else torch.cat(pieces)
         except GeneratorExit:  # the rest is not wanted
             self._idle.append(crew)
             raise
@@ -110,6 +113,14 @@ class _Crew:
     def _begun(self) -> Iterator[Tensor | str]:
         if not self._loader.num_workers:
             return iter(self._loader)
+        others = set(active_children())
+        begun = self._begun_by_processes()
+        if started := set(active_children()) - others:
+            # Also where an error's traceback holds on to this object until the end, which would then wait for them.
+            Finalize(self, _kill, (started,), exitpriority=1)
+        return begun
+
+    def _begun_by_processes(self) -> Iterator[Tensor | str]:
         with ignored_by_children(signal.SIGINT, signal.SIGTERM):  # only this process decides when they end
             if _METHOD == "spawn":
                 return iter(self._loader)
@@ -117,6 +128,11 @@ class _Crew:
             forkserver.ensure_running()
         # What the server forks is as deaf as it is. Waiting for it takes seconds, in which Ctrl-C must not be lost.
         return iter(self._loader)
+
+
+def _kill(processes: Iterable[BaseProcess]) -> None:
+    for process in processes:
+        process.kill()
 
 
 class _Jobs:
