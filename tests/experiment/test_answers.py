@@ -25,7 +25,7 @@ def test_each_network_says_what_its_run_has_kept(lab: Lab, specs: Specs) -> None
     assert list(given.said) == ["teacher", "baseline", "student"]
     for role, said in given.said.items():
         assert said.spec == runs[role]
-        assert said.logits.argmax(1).tolist() == [int(one) for one in lab.store.folder(runs[role]).predicted()]
+        assert said.logits.argmax(1).tolist() == lab.store.folder(runs[role]).predictions().predicted.tolist()
     assert given.test.ids.tolist() == lab.data(runs["student"].dataset).splits.test.ids.tolist()
     alone = answers(runs["teacher"], lab)
     assert torch.equal(alone.said["teacher"].logits, given.said["teacher"].logits)
@@ -39,7 +39,7 @@ def test_the_network_of_a_term_with_a_head_of_its_own_is_the_one_that_was_kept(l
     assert carry_out(wanted, lab.store.outputs) == []
     said = answers(runs["student"], lab).said
     assert list(said) == ["teacher", "student"]  # no baseline was trained
-    predicted = [int(one) for one in lab.store.folder(runs["student"]).predicted()]
+    predicted = lab.store.folder(runs["student"]).predictions().predicted.tolist()
     assert said["student"].logits.argmax(1).tolist() == predicted
 
 
