@@ -59,7 +59,7 @@ def bench_step(
         "ratios": {"kdrun/bare": _ratio(timed, "kdrun", "bare")}
         | {f"{name}/kdrun": _ratio(timed, name, "kdrun") for name in loops if name not in ("kdrun", "bare")},
         "breakdown_ms": _parts(spec, lab, rounds, timed[0]["kdrun"].steps),
-        "work": _work(task, step_times(timed, "kdrun", "wall").median),
+        "work": _work(task, step_times(timed, "kdrun", "wall").median, asked=lab.teacher_signals(spec) == "live"),
         "environment": environment(lab.device),
     }
 
@@ -112,9 +112,9 @@ def _parts(spec: RunSpec, lab: Lab, rounds: int, steps: int) -> dict[str, float]
     return {name: 1e3 * statistics.median(one[name] for one in parts) for name in PARTS}
 
 
-def _work(task: Task, seconds: float) -> dict[str, float]:
-    """seconds: a step of kdrun's takes."""
-    done, peak = step_flops(task), measured_peak(task.device, task.precision)
+def _work(task: Task, seconds: float, *, asked: bool) -> dict[str, float]:
+    """seconds: a step of kdrun's takes. asked: whether the teacher is, in that step, and not its cache."""
+    done, peak = step_flops(task, asked=asked), measured_peak(task.device, task.precision)
     return {
         "step_flops": done,
         "flops_a_second": done / seconds,

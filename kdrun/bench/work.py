@@ -14,10 +14,10 @@ _PRODUCTS = 10
 _BACKWARD = 2  # a backward pass is about two forward passes
 
 
-def step_flops(task: Task) -> int:
-    """Floating-point operations of a step with a live teacher: its forward pass, the student's, and back."""
+def step_flops(task: Task, *, asked: bool) -> int:
+    """Floating-point operations of a step: the student's forward pass and back, and the teacher's where it is asked."""
     image = torch.empty(1, *task.images.shape[1:], device=task.device)
-    taught = 0 if task.teacher is None else flops(task.teacher, image)
+    taught = flops(task.teacher, image) if asked and task.teacher is not None else 0
     return task.batch_size * (taught + (1 + _BACKWARD) * flops(task.student, image))
 
 

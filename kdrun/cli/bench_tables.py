@@ -32,7 +32,7 @@ def _step(measured: Measured, console: Console) -> None:
     _print_table(("kdrun's step, timed from inside", "wall ms", "share"), shares, console)
     work = measured["work"]
     console.print(
-        f"{work['step_flops'] / 1e6:,.1f} MFLOPs a step with a live teacher: "
+        f"{work['step_flops'] / 1e6:,.1f} MFLOPs a step: "
         f"{work['flops_a_second'] / 1e9:,.1f} GFLOP/s, {100 * work['share_of_matmul']:.1f} % of the "
         f"{work['matmul_flops_a_second'] / 1e9:,.1f} of a large matrix product",
         highlight=False,
