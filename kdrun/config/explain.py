@@ -23,6 +23,7 @@ _OTHER_NAMES = {
     "learning_rate": "train.student.optimizer.lr",
     "epochs": "train.student.epochs",
     "batch_size": "train.student.batch_size",
+    "workers": "executor.workers",
 }
 
 _MAY_BE_A_SHARE = ("test_size", "validation_size")  # a whole number of examples, or a fraction of them

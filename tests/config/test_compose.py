@@ -104,6 +104,7 @@ def test_a_users_folder_adds_options_to_both_roles(tmp_path: Path) -> None:
         ("control=[label_smoothing]", "unknown key 'control'; did you mean controls?"),
         ("datset=mnist", "unknown key 'datset'; did you mean dataset?"),
         ("temperature=3", "unknown key 'temperature'; did you mean tau?"),
+        ("workers=2", "unknown key 'workers'; did you mean executor.workers?"),
         ("epochs=3", "unknown key 'epochs'; did you mean train.student.epochs?"),
         ("alpha=1.5", "alpha must be between 0 (labels only) and 1 (teacher only), got 1.5"),
         ("taau=4", "unknown key 'taau'; did you mean tau?"),
