@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kdrun.cli.laboratory import decide_for, executor_of, lab_for
-from kdrun.cli.points import grid
+from kdrun.cli.points import grid, settled
 from kdrun.config.compose import Composer
 from kdrun.config.grid import expand, one_point
 from kdrun.config.schema import Config
@@ -132,7 +132,8 @@ def _timed(config: Config) -> Config:
     """The configuration without a validation part and with one seed: an epoch ends as it does in the bare loop."""
     if config.executor["name"] == "processes":
         raise UserError("executor=processes trains elsewhere, where it cannot be timed; use executor=lockstep")
-    return replace(config, dataset=replace(config.dataset, validation_size=0), seeds=config.seeds[:1], controls={})
+    dataset = replace(config.dataset, validation_size=0)
+    return replace(settled(config), dataset=dataset, seeds=config.seeds[:1], controls={})
 
 
 @contextmanager

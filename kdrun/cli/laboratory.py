@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from kdrun.experiment.decide import Decision
     from kdrun.experiment.lab import Lab
 
+# What torch.compile calls on a CPU.
+_COMPILER = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+
 
 def lab_for(config: Config, store: Store) -> Lab:
     """Raises UserError for a device that is not here, or cannot do what is asked of it."""
@@ -29,6 +35,8 @@ def lab_for(config: Config, store: Store) -> Lab:
     device = choose_device(config.device)
     if config.cuda_graphs and device.type != "cuda":
         raise UserError(f"cuda_graphs=true needs a CUDA device, got {device}; leave it out")
+    if config.compile and device.type == "cpu" and shutil.which(_COMPILER) is None:
+        raise UserError(f"compile=true needs a C++ compiler, and {_COMPILER} is not here; name another in CXX")
     workers = spare_cpus() if config.loader_workers is None else config.loader_workers
     room = Room(config.data_memory_share, workers)
     compiling = Compiling(config.compile, config.cuda_graphs)

@@ -39,12 +39,12 @@ def grid(
 
 def _composed(composer: Composer, points: Sequence[Point]) -> list[PointConfig]:
     return [
-        (_settled(composer.config(point)), " ".join(setting.text for setting in point if setting.is_swept))
+        (settled(composer.config(point)), " ".join(setting.text for setting in point if setting.is_swept))
         for point in points
     ]
 
 
-def _settled(config: Config) -> Config:
+def settled(config: Config) -> Config:
     """The configuration with what `precision=auto` means on its device."""
     if config.precision != "auto":
         return config

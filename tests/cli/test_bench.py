@@ -38,6 +38,10 @@ def test_the_step_is_compared_and_taken_apart(kdrun: Kdrun, tmp_path: Path) -> N
     assert not list(tmp_path.iterdir())
 
 
+def test_auto_is_settled_for_every_loop(kdrun: Kdrun) -> None:
+    assert _json(kdrun, *TOY, *QUICK, "precision=auto")["precision"] in ("fp32", "bf16")
+
+
 def test_it_is_printed_as_tables(kdrun: Kdrun) -> None:
     printed = kdrun("bench", *TOY, *QUICK)
     assert printed.code == 0

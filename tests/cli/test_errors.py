@@ -64,6 +64,13 @@ MISTAKES = [
 ]
 
 
+def test_compiling_without_a_compiler_is_refused(kdrun: Kdrun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    ended = kdrun("distill", *TOY, "device=cpu", "compile=true")
+    assert (ended.code, ended.out) == (2, "")
+    assert "compile=true needs a C++ compiler" in ended.err
+
+
 @pytest.mark.parametrize(("arguments", "message"), MISTAKES, ids=lambda value: " ".join(value)[:40])
 def test_a_mistake_is_told_in_one_line(
     kdrun: Kdrun, tmp_path: Path, arguments: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch
