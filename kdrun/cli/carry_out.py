@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kdrun.cli.choices import what_is_made
+from kdrun.cli.choices import what_is_kept
 from kdrun.cli.console import result_console
 from kdrun.cli.dry_run import print_plan
 from kdrun.cli.laboratory import decide_for, executor_of, lab_for, named
@@ -96,7 +96,7 @@ def _carry_out(plan: Plan, config: Config, store: Store, output: Output, *, retr
     decision = decide_for(new, lab, executor, config)
     lab.caching = decision.caching
     store.check_writable()
-    output.planned(len(plan.runs), len(new), what_is_made(decision))
+    output.planned(len(plan.runs), len(new), what_is_kept(decision))
     tally = Tally({spec: _length(spec, lab) for spec in new}, before=len(finished))
     with (
         output.progress(tally) as progress,

@@ -13,9 +13,9 @@ def every_line(decision: Decision) -> list[str]:
     return [_line(choice) for choice in decision.choices]
 
 
-def what_is_made(decision: Decision) -> list[str]:
-    """Lines for what will be written, and for what is not kept for want of room."""
-    return [_line(choice) for choice in decision.choices if choice.new_bytes or choice.is_short_of_room]
+def what_is_kept(decision: Decision) -> list[str]:
+    """Lines for teachers that are heard from the cache, and for what is not kept for want of room."""
+    return [_line(choice) for choice in decision.choices if choice.kind != "live" or choice.is_short_of_room]
 
 
 def _line(choice: Choice) -> str:

@@ -26,14 +26,14 @@ def _weights(outputs: Path) -> dict[str, bytes]:
     return {path.parent.name: path.read_bytes() for path in outputs.glob("runs/*/weights.safetensors")}
 
 
-def test_what_will_be_made_is_told_before_and_only_then(kdrun: Kdrun, tmp_path: Path) -> None:
+def test_how_the_teacher_is_heard_is_told_before(kdrun: Kdrun, tmp_path: Path) -> None:
     dry = kdrun(*COMMAND, "cache=table", "--dry-run")
     assert f"{TABLE}; asked for" in dry.out
     assert not (tmp_path / "outputs").exists()
     assert kdrun(*COMMAND, "cache=table").err.splitlines()[0] == f"{TABLE}; asked for"
     again = (*COMMAND, "cache=table", "tau=2")
     assert "table of 100 examples x 9 views (logits), all of it is there" in kdrun(*again, "--dry-run").out
-    assert "table" not in kdrun(*again).err
+    assert "all of it is there; asked for" in kdrun(*again).err
     assert "asked at every step; asked for" in kdrun(*COMMAND, "cache=off", "tau=3", "--dry-run").out
 
 
