@@ -21,7 +21,8 @@ class Lockstep:
     max_group, memory_share: bounds of a group, see `Limits`.
     state_every_s: a training state is written at the first step after so many seconds of each run's own training, or
         at the end of an epoch; a kill loses no more than that.
-    stack_up_to: perceptrons of one architecture and up to so many parameters are computed as one; 0: none are.
+    stack_up_to: perceptrons of one architecture and up to so many parameters are computed as one, to
+        rounding (`kdrun.training.stack`); 0: none are.
     """
 
     def __init__(self, *, max_group: int, memory_share: float, state_every_s: float, stack_up_to: int) -> None:

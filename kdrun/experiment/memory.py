@@ -70,7 +70,7 @@ def step_memory(
 def training_bytes(spec: RunSpec, lab: Lab) -> int:
     """Bytes that a run holds while others train beside it; its adapters are not counted.
 
-    Weights, gradients and what the optimiser remembers; and its share of the activations of a stack, which has those
+    Weights and what the optimiser remembers; and, where it can be stacked, gradients and activations, which a stack has
     of all its networks at once.
     """
     data = lab.data(spec.dataset)
@@ -86,9 +86,10 @@ def _training_bytes(
         network = network_of(json.loads(model), image_shape, num_classes)
         images = torch.empty(batch_size, *image_shape)
     weights = _bytes(network.parameters())
-    stacked = isinstance(network, Stackable) and not network.noisy
-    activations = _activations(lambda: network(images), network) - _bytes([images]) if stacked else 0
-    return round((2 + _remembered(json.loads(optimizer))) * weights) + activations
+    held = weights + round(_remembered(json.loads(optimizer)) * weights)
+    if isinstance(network, Stackable) and not network.noisy:
+        held += weights + _activations(lambda: network(images), network) - _bytes([images])
+    return held
 
 
 def _teacher_pass(teacher: nn.Module, mode: Mode, batch: Batch) -> tuple[Signals | None, int]:

@@ -31,9 +31,9 @@ class Constrained(Protocol):
 
 @runtime_checkable
 class Stackable(Protocol):
-    """A network that can be computed at once with others of its architecture. A class that changes `forward` changes
-    `stacked` with it.
+    """A network that can be computed at once with others of its architecture.
 
+    A class that changes `forward` changes `stacked` with it.
     noisy: whether it draws random numbers in training; its draws would not be those of a single run.
     """
 

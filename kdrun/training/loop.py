@@ -62,7 +62,8 @@ def fit(
 
     A single run is a group of one. Yields at the end of every epoch, and after any step at which `pause()` is
     true, so that the caller may save, report or stop; between yields nothing is printed or written, and the
-    device is not waited for. A learner's weights do not depend on who trains beside it.
+    device is not waited for. A learner's weights do not depend on who trains beside it, but for
+    the rounding of a stack.
 
     steppers: the group, each learner in one of them.
     teacher: asked once a batch; None where no learner needs one.

@@ -43,7 +43,8 @@ class Stack:
 
     Their parameters become parts of tensors (K, ...) and stay where they are, in networks and optimisers. So each
     learner forms its own loss, of its part of the logits, takes its own update, and is evaluated, saved and resumed
-    as if it were alone.
+    as if it were alone. The products are those of single networks to rounding; on one thread of a CPU, with batches of
+    whole fours and layers that are not very narrow, bit for bit (torch 2.15 with MKL).
 
     members: at least one, of networks of one architecture, on one device, in one precision.
     """

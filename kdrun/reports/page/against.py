@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kdrun.reports import wording
 from kdrun.reports.drawing import BASELINE, INK, RING, STUDENT, TEACHER, as_text, axis_names, legend, new_figure
@@ -38,10 +38,8 @@ def accuracy_against(cost: str, name: str, rows: Sequence[Row]) -> Figure:
     _name(axes, [*kinds["teacher"], *kinds["baseline"]])
     axes.set_xscale("log")
     axes.margins(x=0.25, y=0.12)
-    costs = sorted({point[0] for points in kinds.values() for point in points if point[0] > 0})
-    axes.set_xticks(
-        _apart(costs), [wording.scaled(value).rstrip() if value >= 1 else f"{value:.2g}" for value in _apart(costs)]
-    )
+    ticks = _apart(sorted({cost for points in kinds.values() for cost, *_ in points if cost > 0}))
+    axes.set_xticks(ticks, [wording.scaled(cost).rstrip() if cost >= 1 else f"{cost:.2g}" for cost in ticks])
     axes.minorticks_off()
     axis_names(axes, name, "test accuracy, %")
     legend(axes, 3)
@@ -80,12 +78,8 @@ def _draw(axes: Axes, points: Sequence[Point], kind: str, colour: str, mark: str
 def _name(axes: Axes, points: Sequence[Point]) -> None:
     for cost, mean, _, network in points:
         if cost > 0 and not math.isnan(mean):
-            place = (cost, 100 * mean)
-            as_text(
-                axes.annotate(
-                    wording.plain(network), place, xytext=(7, -3), textcoords="offset points", fontsize=8, color=INK
-                )
-            )
+            beside: dict[str, Any] = {"xytext": (7, -3), "textcoords": "offset points", "fontsize": 8, "color": INK}
+            as_text(axes.annotate(wording.plain(network), (cost, 100 * mean), **beside))
 
 
 def _apart(costs: Sequence[float]) -> list[float]:

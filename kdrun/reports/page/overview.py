@@ -85,12 +85,17 @@ def _grids(students: Sequence[Row]) -> list[Picture]:
     for row in students:
         if not math.isnan(row["tau"]) and not math.isnan(row["gain_mean"]):
             kinds.setdefault(tuple(str(row[name]) for name in SAME_BUT_TAU_AND_ALPHA), []).append(row)
-    grids = [kind for kind in kinds.values() if _vary(kind, "tau") and _vary(kind, "alpha")]
+    grids = [kind for kind in kinds.values() if _vary(kind, "tau") and _vary(kind, "alpha") and _distinct(kind)]
     return [_grid(kind, number, alone=len(grids) == 1) for number, kind in enumerate(grids, 1)]
 
 
 def _vary(rows: Sequence[Row], name: str) -> bool:
     return len({row[name] for row in rows}) > 1
+
+
+def _distinct(rows: Sequence[Row]) -> bool:
+    """Whether nothing but tau and alpha tells them apart."""
+    return len({(row["tau"], row["alpha"]) for row in rows}) == len(rows)
 
 
 def _grid(rows: Sequence[Row], number: int, alone: bool) -> Picture:
@@ -104,7 +109,7 @@ def _grid(rows: Sequence[Row], number: int, alone: bool) -> Picture:
 
 
 def _costs(students: Sequence[Row]) -> list[Picture]:
-    """Accuracy against what a network costs, where that is known of student and teacher."""
+    """Accuracy against what a network costs, where that is known; latencies of one device only."""
     pictures = []
     spread = "Bars: standard deviation over seeds."
     sized = [row for row in students if row["student_parameters"] > 0]
@@ -112,10 +117,11 @@ def _costs(students: Sequence[Row]) -> list[Picture]:
         figure = accuracy_against("parameters", "parameters", sized)
         caption = f"Test accuracy of teacher, baseline and students of each size. {spread}"
         pictures.append(picture("parameters", "Accuracy against parameters", caption, COMPARISON, figure))
-    timed = [row for row in students if row["student_latency_ms"] > 0]
-    if timed:
-        devices = wording.listed(list(dict.fromkeys(wording.plain(str(row["device"])) for row in timed)))
-        figure = accuracy_against("latency_ms", "latency at batch 1, ms", timed)
-        caption = f"Median time of a forward pass of one example on {devices}. {spread}"
+    timed = [row for row in students if row["speed_up"] > 0]  # known where the teacher's device is the student's
+    here = [row for row in timed if row["device"] == timed[0]["device"]]
+    if here:
+        figure = accuracy_against("latency_ms", "latency at batch 1, ms", here)
+        caption = f"Median time of a forward pass of one example on {wording.plain(here[0]['device'])}. {spread}"
+        caption += "" if len(here) == len(students) else " Points that were timed elsewhere are left out."
         pictures.append(picture("latency", "Accuracy against latency", caption, COMPARISON, figure))
     return pictures

@@ -88,6 +88,27 @@ def test_of_many_alphas_the_selected_one_is_a_curve(runs, made) -> None:
     assert "Every alpha is in the picture by tau and alpha." in page
 
 
+def test_points_that_differ_in_more_than_tau_and_alpha_are_rows(runs, made) -> None:
+    built = _grid(runs, 2)
+    for number in range(2):
+        built.point(6 + number, tau=1 + 3 * number, alpha=0.5, overrides=f"knowledge.kd.weight={number}")
+    assert _titles(made(built))[:2] == ["Gain at each point", "Accuracy against parameters"]
+
+
+def test_latencies_of_different_devices_are_not_in_one_picture(runs, made) -> None:
+    built = runs(seeds=2).point(0).point(1, device="cuda", overrides="b")
+    assert "Points that were timed elsewhere are left out." in made(built)
+    for row in built.rows:
+        row["device"] = "cuda" if row["role"] == "teacher" else "cpu"
+    assert "Accuracy against latency" not in _titles(made(built))
+
+
+def test_a_report_of_which_no_student_is_finished_is_a_page(runs, made) -> None:
+    page = made(runs(seeds=2).point(0, missing=(0, 1)))
+    assert "no seed has both a finished baseline and a finished student" in page
+    assert _titles(page) == ["Gain at each point"]
+
+
 def test_of_very_many_points_both_ends_are_drawn_and_all_are_in_the_table(runs, made) -> None:
     built = runs(seeds=2)
     for number in range(100):
