@@ -33,7 +33,7 @@ speed-once:
 	$(BENCH) teacher=mlp1200 student=mlp30 train.student.batch_size=128 --json >> $(SPEED)
 	$(BENCH) teacher=mlp1200 student=mlp30 train.student.batch_size=128 cache=off --json >> $(SPEED)
 	for pair in 'teacher=resnet56 student=resnet20' 'teacher=resnet32x4 student=resnet8x4'; do \
-	  for how in 'precision=fp32 cache=off' 'precision=auto cache=off' 'precision=auto cache=schedule train_size=640'; do \
+	  for how in 'precision=fp32 cache=off' 'precision=auto cache=off' 'precision=auto cache=schedule train_size=64'; do \
 	    $(BENCH) $(CIFAR) $$pair $$how --seconds 4 --json >> $(SPEED) || exit 1; done; done
 	$(BENCH) sweep --k 8 $(CIFAR) teacher=resnet56 student=resnet20 cache=off --seconds 2 --json >> $(SPEED)
 	$(BENCH) sweep --k 8 teacher=conv_m student=conv_s cache=off --json >> $(SPEED)
