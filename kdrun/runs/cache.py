@@ -89,5 +89,5 @@ def _holds(folder: CacheFolder) -> str:
         epochs = len({path.name.rsplit(".", 2)[1] for path in folder.path.glob("*.npy")})
         extent = f"{epochs} epochs x {first * second:,} examples, data seed {about.get('data_seed')}"
     else:
-        extent = f"{second:,} examples x {first:,} views"
+        extent = f"{second:,} examples x {first:,} view{'' if first == 1 else 's'}"
     return f"{extent}: {', '.join(signals)}"
