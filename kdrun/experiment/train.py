@@ -120,7 +120,8 @@ def _train_together(
     data = lab.data(runs[0].spec.dataset)
     with teacher_of(runs, lab, observer, keeper.heed) as teacher:
         for reached in fit(
-            steppers(runs, stack_up_to=stack_up_to),
+            # What is computed as one is not compiled.
+            steppers(runs, stack_up_to=0 if lab.compiling.wanted else stack_up_to),
             teacher,
             data.training_batches(runs[0].spec),
             epochs=runs[0].spec.recipe["epochs"],

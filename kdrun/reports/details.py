@@ -41,7 +41,7 @@ def read_details(folder: Path, runs: DataFrame) -> Details:
         short = curves.groupby("run_id").size().reindex(finished.index, fill_value=0) < finished["epochs"]
         missing += _told("curves.csv", "epochs", finished.index[short].tolist())
     confusion = _read(folder / "confusion.csv", CONFUSION, "gains by class and no confusions", missing)
-    reliability = _read(folder / "reliability.csv", RELIABILITY, "reliability diagram", missing)
+    reliability = _read(folder / "reliability.csv", RELIABILITY, "reliability diagrams", missing)
     return Details(
         curves,
         _whole(confusion, "confusion.csv", finished, missing),
@@ -67,10 +67,11 @@ def _read(path: Path, needed: Sequence[str], shows: str, missing: list[str]) -> 
     if absent := [name for name in needed if name not in rows.columns]:
         missing.append(f"{path.name} has no column {', '.join(absent)}, so there are no {shows}")
         return nothing
-    kept = rows if content.endswith(b"\n") else rows.iloc[:-1]
-    numbers = [name for name in rows.columns if name not in TEXT]
-    kept = kept.assign(**{name: pd.to_numeric(kept[name], errors="coerce") for name in numbers})
-    kept = kept.dropna(subset=[name for name in needed if name not in TEXT])
+    whole = rows if content.endswith(b"\n") else rows.iloc[:-1]
+    texts = whole[[name for name in rows.columns if name not in TEXT]]
+    numbers = texts.apply(pd.to_numeric, errors="coerce")
+    bad = numbers.isna() & ((texts != "") | texts.columns.isin(needed))
+    kept: DataFrame = whole.assign(**numbers)[~bad.any(axis=1)]
     if lost := len(rows) - len(kept):
         missing.append(f"{path.name}: {lost} damaged row{'s are' if lost > 1 else ' is'} left out")
     if kept.empty:

@@ -132,5 +132,5 @@ def _shares(details: Details, run_ids: Sequence[str]) -> DataFrame:
 
 def _right(shares: DataFrame, labels: Index[float], runs: int) -> DataFrame:
     """A row for each run and a column for each class: the share of its examples that is right."""
-    right = shares[shares["label"] == shares["predicted"]].pivot(index="run", columns="label", values="share")
+    right = shares[shares["label"] == shares["predicted"]].groupby(["run", "label"])["share"].sum().unstack()
     return right.reindex(index=range(runs), columns=labels).fillna(0.0)

@@ -54,7 +54,10 @@ def test_a_file_that_was_cut_loses_its_last_line_and_the_runs_that_are_not_whole
 def test_a_damaged_cell_costs_its_row(folder: Path) -> None:
     text = (folder / "reliability.csv").read_text()
     (folder / "reliability.csv").write_text(text.replace(",310.0", ",3x0", 1))
+    curves = (folder / "curves.csv").read_text()
+    (folder / "curves.csv").write_text(curves.replace(",2,1.0,0.", ",2,1.0,O.", 1))  # a column that may be empty
     details = _read(folder)
+    assert "curves.csv: 1 damaged row is left out" in details.missing
     assert "reliability.csv: 1 damaged row is left out" in details.missing
     assert len(details.reliability) == 2 * 6
 

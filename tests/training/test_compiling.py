@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -51,6 +53,22 @@ def test_the_network_by_itself_stays_as_it_is() -> None:
 
 def _refusing(*_: object) -> None:
     raise ValueError("the compiler was asked")
+
+
+def test_perceptrons_that_are_to_be_compiled_take_each_their_own_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def counted(function: Callable[..., Any], **_options: Any) -> Callable[..., Any]:
+        return lambda *given: asked.append(1) or function(*given)
+
+    monkeypatch.setattr("torch.compile", counted)
+    specs = plan("tau=1,8", "controls=[]")
+    lab = Lab(Store(tmp_path), torch.device("cpu"), Path("data"), compiling=Compiling(True, False))
+    assert lockstep().execute(specs, lab, Watching(), stop=lambda: False) == []
+    steps = [lab.data(spec.dataset).training_batches(spec).steps_per_epoch * spec.recipe["epochs"] for spec in specs]
+    assert len(asked) == sum(steps) + steps[-1]  # the teacher once for all of the group
 
 
 @pytest.mark.slow
