@@ -81,12 +81,12 @@ def _descriptions(plan: Plan, lab: Lab) -> list[Description]:
     wanted = "student" if any(use.role == "student" for use in plan.uses) else "teacher"
     tried: dict[RunSpec, Description] = {}
     shown: dict[Description, None] = {}
-    for use in plan.uses:
+    for spec in filter(lambda spec: spec.is_trained, plan.runs):
         # Runs that differ in these alone pair and need the same.
-        alike = replace(use.spec, seed=0, data_seed=0, alpha=float(use.spec.alpha > 0))
+        alike = replace(spec, seed=0, data_seed=0, alpha=float(spec.alpha > 0))
         if alike not in tried:
             tried[alike] = describe(alike, lab.data(alike.dataset))
-        if use.role == wanted:
+        if spec.kind == wanted:
             shown[tried[alike]] = None
     return list(shown)
 

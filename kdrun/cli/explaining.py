@@ -89,7 +89,7 @@ def _config(overrides: Sequence[str]) -> Config:
 
 
 def _check_has_teacher(spec: RunSpec) -> None:
-    if spec.kind != "teacher" and not spec.parents:
+    if spec.kind != "teacher" and spec.teacher is None:
         raise UserError(f"{spec.run_id} has no teacher; name a distilled run or a teacher (`kdrun runs`)")
 
 

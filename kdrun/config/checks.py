@@ -34,6 +34,8 @@ def check(config: Config) -> None:
     if not config.outputs.strip():
         raise UserError("outputs is empty; name a folder, such as outputs=outputs")
     _check_names(config)
+    _check_mode(config.mode)
+    _at_least(1, "teacher.members", config.teacher["members"])
     if not config.knowledge:
         raise UserError("knowledge is empty; choose at least one term, such as knowledge=response/kd")
     _check_terms("knowledge", config.knowledge)
@@ -54,6 +56,12 @@ def _check_names(config: Config) -> None:
     for key, name in {"dataset": config.dataset.name, **names}.items():
         if not (isinstance(name, str) and _NAME.fullmatch(name)):
             raise UserError(f"{key}.name must be letters, digits and any of _ . + -, got {shown(name)}")
+
+
+def _check_mode(mode: Mapping[str, Any]) -> None:
+    for key, says in (("plan", "which runs it needs"), ("trains", "what a batch's losses are")):
+        if not isinstance(mode.get(key), dict) or "_target_" not in mode[key]:
+            raise UserError(f"mode.{key} must be a group with a _target_: it says {says}")
 
 
 def _check_terms(key: str, terms: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from yaml import YAMLError
 from kdrun.config import checks, explain, files, schema
 from kdrun.config.grid import Point, Setting
 from kdrun.errors import UserError
+
+MODE_MODELS = ("path", "peers")  # keys of modes that list networks by name
 
 
 class Composer:
@@ -44,12 +47,29 @@ class Composer:
             config: schema.Config = OmegaConf.to_object(node)  # type: ignore[assignment]
         except OmegaConfBaseException as error:
             raise UserError(_first_line(error)) from error
+        config = self._with_models(config)
         checks.check(config)
         return config
 
     def keys(self, point: Point = ()) -> list[str]:
         """Every key that can be overridden, dotted."""
         return list(_leaves(self._base(tuple(setting.text for setting in point if setting.is_choice))))
+
+    def _with_models(self, config: schema.Config) -> schema.Config:
+        """Where several networks are named (`teachers`, and lists in `mode`): the networks for their names."""
+        if not isinstance(config.mode, dict):
+            raise UserError(f"mode must be a group with plan and trains, got {explain.shown(config.mode)}")
+        named = {key: self._models(f"mode.{key}", config.mode[key]) for key in MODE_MODELS if key in config.mode}
+        return replace(config, teachers=self._models("teachers", config.teachers), mode={**config.mode, **named})
+
+    def _models(self, key: str, names: Any) -> list[Any]:
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise UserError(f"{key} must be a list of names, such as {key}=[mlp300,mlp64], got {explain.shown(names)}")
+        return [self._model(name) if name in self.groups["student"] else name for name in names]
+
+    def _model(self, name: str) -> Any:
+        """The architecture of a file of conf/model."""
+        return OmegaConf.to_container(self._base((f"student={name}",)).student, resolve=True)
 
     def _base(self, choices: tuple[str, ...]) -> DictConfig:
         if choices not in self._bases:
@@ -99,9 +119,9 @@ def _store_schema(models: Sequence[str]) -> None:
     _thaw(node)
     store = ConfigStore.instance()
     store.store("schema", node)
-    for role in files.ROLES:
+    for role, crowd in (("teacher", schema.CROWD), ("student", {})):
         for model in models:
-            store.store(model, {"defaults": [{"/model@_here_": model}]}, group=role)
+            store.store(model, {"defaults": [{"/model@_here_": model}], **crowd}, group=role)
 
 
 def _thaw(node: DictConfig) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, is_dataclass
 from typing import Any, get_type_hints
 
 from omegaconf import MISSING
+
+# What `teacher` says beside its architecture: how many networks it is, of seeds that follow each other, and which mean
+# of their softened probabilities they give.
+CROWD: Mapping[str, Any] = {"members": 1, "mean": "arithmetic"}
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ class Config:
 
     dataset: Dataset = field(default_factory=Dataset)
     teacher: Any = MISSING
+    teachers: list[Any] = MISSING
     student: Any = MISSING
     knowledge: Any = field(default_factory=dict)
     controls: Any = field(default_factory=dict)

@@ -39,7 +39,7 @@ def cut(group: Sequence[RunSpec], *, most: int, room: int, size_of: Callable[[Ru
 
 
 def _fits(spec: RunSpec, group: Sequence[RunSpec], kind_of: Callable[[RunSpec], str | None]) -> bool:
-    teachers = {(_teacher(one), kind_of(one)) for one in (spec, *group) if one.parents}
+    teachers = {(_teacher(one), kind_of(one)) for one in (spec, *group) if one.teacher}
     return len(teachers) <= 1 and _stream(spec) == _stream(group[0])
 
 
@@ -51,4 +51,5 @@ def _teacher(spec: RunSpec) -> str:
 def _stream(spec: RunSpec) -> str:
     """All that decides which batches a run sees, and in which precision a teacher would look at them."""
     recipe = {key: spec.recipe[key] for key in ("epochs", "batch_size", "augment")}
-    return json.dumps([spec.dataset, spec.train_size, spec.data_seed, recipe, spec.precision], sort_keys=True)
+    data = [spec.dataset, spec.train_size, spec.examples, spec.data_seed]
+    return json.dumps([data, recipe, spec.precision], sort_keys=True)

@@ -53,9 +53,9 @@ def answers(spec: RunSpec, lab: Lab) -> Answers:
 
 
 def _networks(spec: RunSpec, lab: Lab) -> dict[str, RunSpec]:
-    if not spec.parents:
+    teacher = spec.teacher
+    if teacher is None:
         return {spec.kind: spec}
-    (teacher,) = spec.parents
     baseline = {"baseline": spec.baseline} if lab.store.folder(spec.baseline).is_finished else {}
     return {"teacher": teacher, **baseline, spec.kind: spec}
 

@@ -30,7 +30,7 @@ class Caching:
         began: the kind it began with, None for a run that is to begin. It goes on with equal numbers: those of a
         table are equal to the teacher's own up to rounding only, those of a schedule bit for bit.
         """
-        if not spec.parents:
+        if not spec.teacher:
             return None
         decided = self.kinds.get(spec.fingerprint, "live")
         if began == "table":
@@ -49,6 +49,7 @@ def about(kind: Kind, spec: RunSpec, device: str) -> dict[str, Any]:
         "teachers": [parent.fingerprint for parent in spec.parents],
         "dataset": dict(spec.dataset),
         "train_size": spec.train_size,
+        "examples": spec.examples,
         "augment": recipe["augment"],
         "precision": spec.precision,
         "dtype": spec.teacher_dtype,

@@ -53,8 +53,8 @@ def decide(groups: Sequence[Sequence[RunSpec]], lab: Lab, wish: Wish, device: st
     chooser = _Chooser(lab, wish, device, room=Cache(lab.store.outputs).room(wish.max_bytes))
     by_table: dict[str, list[list[RunSpec]]] = {}
     for group in groups:
-        for name in dict.fromkeys(folder_name("table", spec, device) for spec in group if spec.parents):
-            of_this = [spec for spec in group if spec.parents and folder_name("table", spec, device) == name]
+        for name in dict.fromkeys(folder_name("table", spec, device) for spec in group if spec.teacher):
+            of_this = [spec for spec in group if spec.teacher and folder_name("table", spec, device) == name]
             by_table.setdefault(name, []).append(of_this)
     for of_one in by_table.values():
         chooser.choose(of_one)

@@ -71,7 +71,7 @@ def describe(spec: RunSpec, data: Data) -> Description:
     Raises UserError for what does not fit together.
     """
     batch = _batch(data.training_batches(spec).batch_size, data)
-    parts, teachers = shapes_only(spec, data), [shapes_only(parent, data).kept for parent in spec.parents]
+    parts, teachers = shapes_only(spec, data), [shapes_only(one, data).kept for one in _asked(spec)]
     mode = mode_from(spec, parts)
     mode.trained.to("meta").train()  # a term may have been given tensors that are elsewhere (ids of examples)
     adapters = {name: dict(_adapters(term.knowledge, name)) for name, term in parts.terms.items()}
@@ -89,6 +89,10 @@ def describe(spec: RunSpec, data: Data) -> Description:
     return Description(networks, tuple(terms), len(batch.ids), spec.precision, memory)
 
 
+def _asked(spec: RunSpec) -> list[RunSpec]:
+    return [] if spec.teacher is None else [spec.teacher]
+
+
 def _batch(size: int, data: Data) -> Batch:
     numbers = torch.empty(size, dtype=torch.int64, device="meta")
     return Batch(torch.empty(size, *data.image_shape, device="meta"), numbers, numbers, numbers, epoch=0)
@@ -98,7 +102,7 @@ def _networks(spec: RunSpec, parts: Parts, teachers: list[nn.Module], batch: Bat
     def cost(run: RunSpec, network: nn.Module, note: str = "") -> NetworkCost:
         return NetworkCost(run.kind + note, run.model["name"], parameters(network), flops(network, batch.inputs))
 
-    costs = [cost(parent, network) for parent, network in zip(spec.parents, teachers, strict=True)]
+    costs = [cost(parent, network) for parent, network in zip(_asked(spec), teachers, strict=True)]
     costs.append(cost(spec, parts.network))
     if parts.kept is not parts.network:
         costs.append(cost(spec, parts.kept, ", kept"))

@@ -7,35 +7,43 @@ import io
 import os
 import platform
 import subprocess
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import kdrun
 from kdrun.data.split import Part
-from kdrun.experiment.lab import EVALUATION_BATCH, Data, Lab
-from kdrun.experiment.running import Running, validation_of
+from kdrun.experiment.lab import EVALUATION_BATCH, Lab
+from kdrun.experiment.running import validation_of
 from kdrun.metrics.cost import flops, latency_ms, parameters
 from kdrun.metrics.quality import quality
+from kdrun.models import FromParents
 from kdrun.runs.spec import RunSpec
 from kdrun.training.evaluation import logits_of
 
 
-def finish(run: Running, data: Data, lab: Lab) -> dict[str, Any]:
-    """Evaluates the last epoch's network on the test part, the only time that it is read, and writes what stays."""
-    spec, network, test = run.spec, run.learner.network, data.splits.test
+def finish(
+    spec: RunSpec, network: nn.Module, lab: Lab, *, rows: Sequence[Mapping[str, Any]], told: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Evaluates a run's network on the test part, the only time that it is read, and writes what stays.
+
+    rows: its epochs. told: of its result, what the network does not show: epochs, seconds, teacher's signals.
+    """
+    data = lab.data(spec.dataset)
+    test = data.splits.test
     logits = logits_of(network, data.evaluate_on(test), lab.device, "fp32")  # whatever it was trained in
     measured = quality(logits, test.labels)
     example = next(iter(data.evaluate_on(test))).inputs
     batch_size = min(spec.recipe["batch_size"], len(test), EVALUATION_BATCH)
     result: dict[str, Any] = {
         **identity(spec),
-        "teacher_signals": run.teacher_signals,
-        "epochs": spec.recipe["epochs"],
+        "teacher_signals": told["teacher_signals"],
+        "epochs": told["epochs"],
         "train_examples": len(data.training_part(spec)),
         "validation_examples": len(data.splits.validation),
         "test_examples": len(test),
@@ -48,7 +56,7 @@ def finish(run: Running, data: Data, lab: Lab) -> dict[str, Any]:
         "latency_ms": round(latency_ms(network, example), 4),
         "latency_batch_ms": round(latency_ms(network, example, batch_size=batch_size), 4),
         "batch_size": batch_size,
-        "train_seconds": round(run.seconds, 3),
+        "train_seconds": round(told["train_seconds"], 3),
         "compile": lab.compiling.wanted,
         "cuda_graphs": lab.compiling.cuda_graphs,
         **environment(lab.device),
@@ -56,8 +64,10 @@ def finish(run: Running, data: Data, lab: Lab) -> dict[str, Any]:
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     predictions, names = _predictions(logits, test), data.splits.class_names
-    run.folder.finish(network.state_dict(), run.rows, predictions, names, result)
-    return run.folder.result()
+    state = network.own_state() if isinstance(network, FromParents) else network.state_dict()
+    folder = lab.store.folder(spec)
+    folder.finish(state, rows, predictions, names, result)
+    return folder.result()
 
 
 def identity(spec: RunSpec) -> dict[str, Any]:
@@ -73,9 +83,9 @@ def identity(spec: RunSpec) -> dict[str, Any]:
         "mode": spec.mode["name"] if spec.mode else None,
         "tau": spec.tau,
         "alpha": spec.alpha if spec.terms else None,
-        "teachers": "+".join(parent.run_id for parent in spec.parents) or None,
+        "parents": "+".join(parent.run_id for parent in spec.parents) or None,
         "precision": spec.precision,
-        "teacher_dtype": spec.teacher_dtype if spec.parents else None,
+        "teacher_dtype": spec.teacher_dtype if spec.teacher else None,
     }
 
 

@@ -73,6 +73,10 @@ def training_bytes(spec: RunSpec, lab: Lab) -> int:
     Weights and what the optimiser remembers; and, where it can be stacked, gradients and activations, which a stack has
     of all its networks at once.
     """
+    if not spec.is_trained:
+        return 0
+    if spec.model.get("from_parents"):
+        return max(training_bytes(parent, lab) for parent in spec.parents)
     data = lab.data(spec.dataset)
     model, optimizer = (json.dumps(one, sort_keys=True) for one in (spec.model, spec.recipe["optimizer"]))
     return _training_bytes(model, optimizer, spec.recipe["batch_size"], data.image_shape, data.num_classes)

@@ -46,15 +46,15 @@ def parts_of(spec: RunSpec, data: Data, device: torch.device, kept: Callable[[Ru
     Raises UserError for what does not fit together.
     """
     seed_device(device, mix(spec.seed, _NETWORK))
-    network = network_of(spec.model, data.image_shape, data.num_classes)
+    network = _network(spec, data, kept)
     pair = _pair(spec, data)
     seed_device(device, mix(spec.seed, _TERMS))
     terms = terms_of(spec.terms, pair)
     exported = network
     for term in terms.values():
         if hasattr(term.knowledge, "export"):
-            (parent,) = spec.parents
-            exported = term.knowledge.export(exported, kept(parent))
+            (teacher,) = spec.parents
+            exported = term.knowledge.export(exported, kept(teacher))
     return Parts(network, pair, terms, exported)
 
 
@@ -64,13 +64,21 @@ def shapes_only(spec: RunSpec, data: Data) -> Parts:
         return parts_of(spec, data, torch.device("cpu"), lambda parent: shapes_only(parent, data).kept)
 
 
+def _network(spec: RunSpec, data: Data, kept: Callable[[RunSpec], nn.Module]) -> nn.Module:
+    """A fresh network, or one that is made of its parents' (see `kdrun.models.FromParents`)."""
+    if not spec.model.get("from_parents"):
+        return network_of(spec.model, data.image_shape, data.num_classes)
+    arguments = {key: value for key, value in spec.model.items() if key not in ("name", "from_parents")}
+    network: nn.Module = make(arguments, [kept(parent) for parent in spec.parents])
+    return network
+
+
 def _pair(spec: RunSpec, data: Data) -> Pair:
     """The shapes of a run's two networks; without a teacher the student stands on both sides."""
     with torch.device("meta"):
-        student = _signals(spec, network_of(spec.model, data.image_shape, data.num_classes), data)
-    teacher = student
-    for parent in spec.parents:
-        teacher = _signals(parent, shapes_only(parent, data).kept, data)
+        network = _network(spec, data, lambda parent: shapes_only(parent, data).kept)
+        student = _signals(spec, network, data)
+    teacher = student if spec.teacher is None else _signals(spec.teacher, shapes_only(spec.teacher, data).kept, data)
     return Pair(student, teacher, data.num_classes, data.training_part(spec).ids.cpu().sort().values)
 
 
@@ -81,13 +89,15 @@ def _signals(spec: RunSpec, network: nn.Module, data: Data) -> Signals:
 def mode_from(spec: RunSpec, parts: Parts) -> Mode:
     """Who teaches whom, with a run's networks."""
     if spec.mode is None:
-        return Offline(parts.network, parts.terms, exported=parts.kept, alpha=spec.alpha, needs_teacher=False)
+        return Offline(
+            parts.network, parts.terms, exported=parts.kept, alpha=spec.alpha, needs_teacher=spec.teacher is not None
+        )
     mode: Mode = make(
         {key: value for key, value in spec.mode.items() if key != "name"},
         parts.network,
         parts.terms,
         exported=parts.kept,
         alpha=spec.alpha,
-        needs_teacher=bool(spec.parents),
+        needs_teacher=spec.teacher is not None,
     )
     return mode

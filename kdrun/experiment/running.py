@@ -9,11 +9,13 @@ from typing import Any
 
 from torch import nn
 
+from kdrun.data.split import first
 from kdrun.experiment.build import optimizer_of
 from kdrun.experiment.caching import Kind
 from kdrun.experiment.lab import Data, Lab
 from kdrun.experiment.networks import mode_from, parts_of
 from kdrun.metrics.quality import quality
+from kdrun.models import FromParents, Settling
 from kdrun.modes import Mode
 from kdrun.runs.folder import RunFolder
 from kdrun.runs.spec import RunSpec
@@ -102,17 +104,25 @@ def begin(spec: RunSpec, lab: Lab) -> Running:
         device=lab.device,
         precision=spec.precision,
     )
+    settle(spec, mode.student, lab)
     lab.compiling.apply(mode)
     running = Running(spec, folder, learner, Position(0, 0), lab.teacher_signals(spec))
     _resume(running)
     return running
 
 
+def settle(spec: RunSpec, network: nn.Module, lab: Lab) -> None:
+    """Shows a network on the device the training part, if that is what it asks for."""
+    if isinstance(network, Settling):
+        data = lab.data(spec.dataset)
+        network.settle(data.evaluate_on(first(data.splits.train, spec.train_size)))
+
+
 def finished_network(spec: RunSpec, lab: Lab) -> nn.Module:
     """A finished run's network on the device. Raises UserError when its weights are damaged."""
     if spec.fingerprint not in lab.networks:
         network = mode_of(spec, lab).student
-        network.load_state_dict(lab.store.folder(spec).weights())
+        network.load_state_dict(lab.store.folder(spec).weights(), strict=not isinstance(network, FromParents))
         lab.networks[spec.fingerprint] = network.to(lab.device)
     return lab.networks[spec.fingerprint]
 

@@ -53,9 +53,10 @@ def teacher_of(
 @contextmanager
 def _live(asked: _Asked) -> Iterator[Teacher]:
     spec, lab = asked.spec, asked.lab
-    (parent,) = spec.parents
+    if spec.teacher is None:
+        raise TypeError(f"{spec.title} has no teacher to ask")
     layers = layers_of(asked.names)
-    teacher = NetworkTeacher(finished_network(parent, lab), layers, autocast(lab.device, spec.precision))
+    teacher = NetworkTeacher(finished_network(spec.teacher, lab), layers, autocast(lab.device, spec.precision))
     lab.compiling.apply(teacher)
     yield Rounded(teacher, spec.teacher_dtype)
 

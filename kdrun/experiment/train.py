@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Protocol
 
+from kdrun.experiment.assemble import assemble
 from kdrun.experiment.build import optimizer_of
 from kdrun.experiment.lab import Data, Lab
 from kdrun.experiment.measure import finish
@@ -69,6 +70,9 @@ def train(
     stop: asked after every step; when true the states are saved and Interrupted is raised.
     Returns a line for each run that could not be finished (its loss was not finite); its last state is kept.
     """
+    if not specs[0].is_trained:
+        _assemble(specs, lab, observer, Keeper(Clock(state_every_s), stop))
+        return {}
     runs = [begin(spec, lab) for spec in specs]
     positions = sorted({run.position for run in runs})
     observer.started(specs, specs[0].recipe["epochs"], positions[0])
@@ -155,7 +159,19 @@ def _finish(runs: Sequence[Running], lab: Lab, observer: Observer, keeper: Keepe
     while left:
         keeper.keep(left)
         run = left.pop(0)
-        observer.finished(run.spec, finish(run, lab.data(run.spec.dataset), lab))
+        told = {
+            "teacher_signals": run.teacher_signals,
+            "epochs": run.spec.recipe["epochs"],
+            "train_seconds": run.seconds,
+        }
+        observer.finished(run.spec, finish(run.spec, run.learner.network, lab, rows=run.rows, told=told))
+
+
+def _assemble(specs: Sequence[RunSpec], lab: Lab, observer: Observer, keeper: Keeper) -> None:
+    observer.started(specs, 0, Position(0, 0))
+    for spec in specs:
+        keeper.heed()
+        observer.finished(spec, assemble(spec, lab))
 
 
 def preflight(specs: Sequence[RunSpec], lab: Lab) -> None:
@@ -172,5 +188,6 @@ def preflight(specs: Sequence[RunSpec], lab: Lab) -> None:
             for parent in spec.parents:
                 if lab.store.folder(parent).is_finished:
                     finished_network(parent, lab)
-            mode = mode_of(spec, lab)
-            optimizer_of(spec.recipe, list(mode.trained.parameters()), data.training_batches(spec).steps_per_epoch)
+            mode, steps = mode_of(spec, lab), data.training_batches(spec).steps_per_epoch
+            if spec.is_trained:
+                optimizer_of(spec.recipe, list(mode.trained.parameters()), steps)

@@ -12,12 +12,13 @@ A model is built as `model(in_channels=, image_size=, num_classes=, **numbers)` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
 from kdrun.models.taps import Tap, TappedNetwork
+from kdrun.signals import Batch
 
 
 @runtime_checkable
@@ -48,4 +49,25 @@ class Stackable(Protocol):
         ...
 
 
-__all__ = ["Constrained", "Stackable", "Tap", "TappedNetwork"]
+@runtime_checkable
+class Settling(Protocol):
+    """A network that looks at training examples once, before it is trained or, if it is not, evaluated."""
+
+    def settle(self, batches: Iterable[Batch]) -> None:
+        """batches: the examples of the training part as they are, on the network's device."""
+        ...
+
+
+@runtime_checkable
+class FromParents(Protocol):
+    """A network that is made of others: built as `model(networks, **numbers)`, of its parents' networks in order.
+
+    It may hold them as they are and must not change them; to train on, it copies them.
+    """
+
+    def own_state(self) -> dict[str, Tensor]:
+        """The part of its state dict that its parents' files do not hold."""
+        ...
+
+
+__all__ = ["Constrained", "FromParents", "Settling", "Stackable", "Tap", "TappedNetwork"]

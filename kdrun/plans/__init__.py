@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from kdrun.runs.spec import RunSpec
 
@@ -12,7 +13,10 @@ Role = Literal["teacher", "baseline", "control", "student"]
 
 @dataclass(frozen=True)
 class PointLabels:
-    """What a row of a table says of one point of a sweep."""
+    """What a row of a table says of its students.
+
+    teacher: empty where nobody teaches them. variant: which of several rows of one point of a sweep this is.
+    """
 
     dataset: str
     teacher: str
@@ -22,17 +26,48 @@ class PointLabels:
     tau: float | None  # None where no term has one, or they differ
     alpha: float
     overrides: str
+    variant: str
 
 
 @dataclass(frozen=True)
 class Use:
-    """One run in one role at one point; a run may be used at many points, in any role."""
+    """One run in one role at one point; a run may be used at many points, in any role.
+
+    teacher: whose answers and costs its own are set beside; None for teachers, and where there is none.
+    """
 
     point: int
     role: Role
     control: str
     seed: int
     spec: RunSpec
+    teacher: RunSpec | None
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A run of a row. seed: with whose baseline it is paired. teacher, baseline: what it is set beside."""
+
+    seed: int
+    run: RunSpec
+    teacher: RunSpec | None
+    baseline: RunSpec
+
+
+@dataclass(frozen=True)
+class Row:
+    """Runs that make one row of a table, one for each seed. variant: tells it from a point's other rows."""
+
+    learners: tuple[Learner, ...]
+    variant: str = ""
+
+
+class Way(Protocol):
+    """A way of teaching: the rows that a mode has at one point (`plan` in a file of conf/mode)."""
+
+    def rows(self, specs: Any) -> Iterable[Row]:
+        """specs: the point's `kdrun.plans.specs.Specs`. Raises UserError for what a mode cannot do."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -57,4 +92,4 @@ def _add(spec: RunSpec, ordered: dict[RunSpec, None]) -> None:
     ordered.setdefault(spec)
 
 
-__all__ = ["Plan", "PointLabels", "Role", "Use"]
+__all__ = ["Learner", "Plan", "PointLabels", "Role", "Row", "Use", "Way"]

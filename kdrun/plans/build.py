@@ -3,67 +3,83 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from kdrun.config.schema import Config
-from kdrun.experiment.build import dataset_description
-from kdrun.plans import Plan, PointLabels, Use
-from kdrun.plans.specs import baseline_spec, control_spec, student_spec, teacher_spec
+from kdrun.experiment.build import dataset_description, make
+from kdrun.plans import Plan, PointLabels, Row, Use, Way
+from kdrun.plans.specs import Specs
+from kdrun.runs.spec import RunSpec
 
 PointConfig = tuple[Config, str]  # a point's configuration, and its swept overrides as text
 
 
 def comparison_plan(points: Sequence[PointConfig]) -> Plan:
-    """For each point: its teacher, and for each seed a baseline, each control and a student.
+    """For each row of each point: its teachers, and for each seed a baseline, each control and a student.
 
-    Raises UserError where the data of a point are not there.
+    Raises UserError where the data of a point are not there, and for what a mode cannot do.
     """
-    return _plan(points, _compared)
+    labels: list[PointLabels] = []
+    uses: list[Use] = []
+    for specs, overrides in _specs(points):
+        way: Way = make(specs.config.mode["plan"])
+        for row in way.rows(specs):
+            uses += _compared(len(labels), row, specs)
+            labels.append(_labels(row, specs.config, overrides))
+    return Plan(tuple(labels), tuple(uses))
 
 
 def teacher_plan(points: Sequence[PointConfig]) -> Plan:
     """For each point: its teacher."""
-    return _plan(points, _taught)
-
-
-def _plan(points: Sequence[PointConfig], uses_of: Any) -> Plan:
-    described: dict[str, dict[str, Any]] = {}
+    labels: list[PointLabels] = []
     uses: list[Use] = []
-    for number, (config, _) in enumerate(points):
+    for specs, overrides in _specs(points):
+        teacher = specs.teacher()
+        uses.append(Use(len(labels), "teacher", "", teacher.seed, teacher, None))
+        labels.append(_named(teacher, specs.config, overrides))
+    return Plan(tuple(labels), tuple(uses))
+
+
+def _specs(points: Sequence[PointConfig]) -> Iterator[tuple[Specs, str]]:
+    described: dict[str, dict[str, Any]] = {}
+    for config, overrides in points:
         key = json.dumps([asdict(config.dataset), config.data_root], sort_keys=True, default=str)
         if key not in described:
             described[key] = dataset_description(asdict(config.dataset), Path(config.data_root))
-        uses += uses_of(number, config, described[key])
-    return Plan(tuple(_labels(config, text) for config, text in points), tuple(uses))
+        yield Specs(config, described[key]), overrides
 
 
-def _taught(point: int, config: Config, dataset: dict[str, Any]) -> Iterator[Use]:
-    yield Use(point, "teacher", "", config.teacher_seed, teacher_spec(config, dataset))
+def _compared(point: int, row: Row, specs: Specs) -> Iterator[Use]:
+    for teacher in dict.fromkeys(one.teacher for one in row.learners):
+        if teacher is not None:
+            yield Use(point, "teacher", "", teacher.seed, teacher, None)
+    for one in row.learners:
+        yield Use(point, "baseline", "", one.seed, one.baseline, one.teacher)
+    for name in specs.config.controls:
+        for one in row.learners:
+            yield Use(point, "control", name, one.seed, specs.control(one.seed, name, one.teacher), one.teacher)
+    for one in row.learners:
+        yield Use(point, "student", "", one.seed, one.run, one.teacher)
 
 
-def _compared(point: int, config: Config, dataset: dict[str, Any]) -> Iterable[Use]:
-    yield from _taught(point, config, dataset)
-    for seed in config.seeds:
-        yield Use(point, "baseline", "", seed, baseline_spec(config, dataset, seed))
-    for name in config.controls:
-        for seed in config.seeds:
-            yield Use(point, "control", name, seed, control_spec(config, dataset, seed, name))
-    for seed in config.seeds:
-        yield Use(point, "student", "", seed, student_spec(config, dataset, seed))
+def _labels(row: Row, config: Config, overrides: str) -> PointLabels:
+    teachers = dict.fromkeys(one.teacher.model["name"] for one in row.learners if one.teacher is not None)
+    return replace(_named(row.learners[0].run, config, overrides), teacher="+".join(teachers), variant=row.variant)
 
 
-def _labels(config: Config, overrides: str) -> PointLabels:
+def _named(run: RunSpec, config: Config, overrides: str) -> PointLabels:
     taus = {float(term["tau"]) for term in config.knowledge.values() if "tau" in term}
     return PointLabels(
         dataset=config.dataset.name,
-        teacher=config.teacher["name"],
-        student=config.student["name"],
+        teacher=run.model["name"],
+        student=run.model["name"],
         knowledge="+".join(config.knowledge),
         mode=config.mode["name"],
         tau=taus.pop() if len(taus) == 1 else None,
         alpha=config.alpha,
         overrides=overrides,
+        variant="",
     )

@@ -47,7 +47,8 @@ def report_name(command: str, plan: Plan) -> str:
     """A name that the same command gives again: command, networks, data set, digest of the runs."""
     first = plan.points[0]
     uses = "\n".join(f"{use.point} {use.role} {use.control} {use.spec.run_id}" for use in plan.uses)
-    return f"{command}-{first.teacher}-{first.student}-{first.dataset}-{_digest(uses)}"
+    names = dict.fromkeys(filter(None, (first.teacher, first.student, first.dataset)))
+    return f"{command}-{'-'.join(names)}-{_digest(uses)}"
 
 
 def write_record(plan: Plan, store: Store, command: str, command_line: str) -> Path:
@@ -83,14 +84,13 @@ def _digest(text: str) -> str:
 
 def _rows(plan: Plan, finished: Mapping[RunSpec, RunFolder], counts: Mapping[RunSpec, Counted]) -> list[dict[str, Any]]:
     results = {spec: run.result() for spec, run in finished.items()}
-    teachers = {use.point: use.spec for use in plan.uses if use.role == "teacher"}
     return [
         _row(
             use,
             plan,
             results.get(use.spec, {}),
-            results.get(teachers[use.point], {}),
-            _agreement(use, teachers[use.point], counts),
+            results.get(use.teacher, {}) if use.teacher else {},
+            _agreement(use, counts),
         )
         for use in plan.uses
     ]
@@ -108,7 +108,7 @@ def _row(
         **asdict(plan.points[use.point]),
         **({"tau": use.spec.tau, "alpha": use.spec.alpha} if use.role == "control" else {}),
         "train_size": None if use.role == "teacher" else result.get("train_examples"),
-        "teacher_train_size": teacher.get("train_examples"),
+        "teacher_train_size": result.get("train_examples") if use.role == "teacher" else teacher.get("train_examples"),
         **{column: result.get(column) for column in _MEASURED},
         "agreement": agreement,
         "validation_id": _digest(json.dumps(use.spec.dataset, sort_keys=True)),
@@ -116,12 +116,12 @@ def _row(
     }
 
 
-def _agreement(use: Use, teacher: RunSpec, counts: Mapping[RunSpec, Counted]) -> float | None:
+def _agreement(use: Use, counts: Mapping[RunSpec, Counted]) -> float | None:
     """The share of test examples to which a student and its teacher give the same class.
 
-    None for teachers, where one of the two is not finished, and where they were tested on different examples.
+    None without a teacher, where one of the two is not finished, and where they were tested on different examples.
     """
-    if use.role == "teacher" or use.spec not in counts or teacher not in counts:
+    if use.teacher is None or use.spec not in counts or use.teacher not in counts:
         return None
-    ours, theirs = counts[use.spec].predicted, counts[teacher].predicted
+    ours, theirs = counts[use.spec].predicted, counts[use.teacher].predicted
     return float((ours == theirs).mean()) if len(ours) == len(theirs) else None

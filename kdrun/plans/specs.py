@@ -1,93 +1,153 @@
-"""Run specs from configuration: the teacher, the baselines, the controls and the students of one point."""
+"""Run specs from configuration: the teachers, the baselines, the controls and the students of one point."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from kdrun.config.schema import Config, Recipe
+from kdrun.config.schema import CROWD, Config, Recipe
 from kdrun.runs.spec import RunSpec
 
-Dataset = Mapping[str, Any]
+
+@dataclass(frozen=True)
+class Specs:
+    """The run specs of one point. dataset: as `kdrun.experiment.build.dataset_description` gives it."""
+
+    config: Config
+    dataset: Mapping[str, Any]
+
+    def teacher(self) -> RunSpec:
+        """The teacher; one run also where it is several networks."""
+        members = [self.taught_by_labels(self._teacher_model(), seed) for seed in self._teacher_seeds()]
+        return members[0] if len(members) == 1 else self.ensemble(members)
+
+    def taught_by_labels(self, model: Mapping[str, Any], seed: int) -> RunSpec:
+        """A network as teachers are trained: labels only, their own recipe, their own share of the training part."""
+        config = self.config
+        return RunSpec(
+            kind="teacher",
+            seed=seed,
+            data_seed=seed,
+            dataset=self.dataset,
+            train_size=config.teacher_train_size,
+            model=model,
+            recipe=_plain(config.train.teacher),
+            precision=config.precision,
+            alpha=0.0,
+            terms={},
+            mode=None,
+            targets={},
+            teacher_dtype="fp32",
+            parents=(),
+        )
+
+    def ensemble(self, members: Sequence[RunSpec]) -> RunSpec:
+        """The mean of finished networks, as one teacher."""
+        mean = self.config.teacher["mean"]
+        model = {
+            "name": _joined([one.model["name"] for one in members]),
+            "_target_": "kdrun.models.ensemble.Ensemble",
+            "from_parents": True,
+            "mean": mean,
+            **({"tau": self.config.tau} if mean == "arithmetic" else {}),
+        }
+        return assembled(replace(members[0], kind="teacher", seed=self.config.teacher_seed), model, members)
+
+    def baseline(self, seed: int) -> RunSpec:
+        """The student trained on labels alone: the same for every tau, alpha and kind of knowledge."""
+        return self._student(seed, kind="baseline", alpha=0.0, terms={}, mode=None, targets={}, teacher=None)
+
+    def control(self, seed: int, name: str, teacher: RunSpec | None) -> RunSpec:
+        """A student trained on a substitute for the teacher (conf/controls); at alpha = 0 it is the baseline."""
+        control = self.config.controls[name]
+        if control["alpha"] == 0:
+            return self.baseline(seed)
+        return self._student(
+            seed,
+            kind="control",
+            alpha=float(control["alpha"]),
+            terms=control["knowledge"],
+            mode=None,
+            targets=control["targets"] or {},
+            teacher=None if control["targets"] is None else teacher,
+        )
+
+    def student(self, seed: int, teacher: RunSpec | None) -> RunSpec:
+        """The distilled student; at alpha = 0 it is the baseline. teacher: None where the mode has none."""
+        config = self.config
+        if config.alpha == 0:
+            return self.baseline(seed)
+        return self._student(
+            seed,
+            kind="student",
+            alpha=config.alpha,
+            terms=config.knowledge,
+            mode=config.mode["trains"],
+            targets={},
+            teacher=teacher,
+        )
+
+    def _student(
+        self,
+        seed: int,
+        *,
+        kind: Any,
+        alpha: float,
+        terms: Mapping[str, Mapping[str, Any]],
+        mode: Mapping[str, Any] | None,
+        targets: Mapping[str, Any],
+        teacher: RunSpec | None,
+    ) -> RunSpec:
+        config = self.config
+        return RunSpec(
+            kind=kind,
+            seed=seed,
+            data_seed=seed if config.data_seed is None else config.data_seed,
+            dataset=self.dataset,
+            train_size=config.train_size,
+            model=config.student,
+            recipe=_plain(config.train.student),
+            precision=config.precision,
+            alpha=alpha,
+            terms=terms,
+            mode=mode,
+            targets=targets,
+            teacher_dtype=config.cache.dtype if teacher else "fp32",
+            parents=(teacher,) if teacher else (),
+        )
+
+    def _teacher_model(self) -> dict[str, Any]:
+        return {key: value for key, value in self.config.teacher.items() if key not in CROWD}
+
+    def _teacher_seeds(self) -> range:
+        first = self.config.teacher_seed
+        return range(first, first + self.config.teacher["members"])
 
 
-def teacher_spec(config: Config, dataset: Dataset) -> RunSpec:
-    """The teacher: labels only, its own recipe, its own share of the training part."""
-    return RunSpec(
-        kind="teacher",
-        seed=config.teacher_seed,
-        data_seed=config.teacher_seed,
-        dataset=dataset,
-        train_size=config.teacher_train_size,
-        model=config.teacher,
-        recipe=_plain(config.train.teacher),
-        precision=config.precision,
+def assembled(like: RunSpec, model: Mapping[str, Any], parents: Sequence[RunSpec]) -> RunSpec:
+    """A run that trains nothing: `model` says how its network is made of its parents'.
+
+    like: a run with its role, seed and data, and with the recipe by whose batch size its latency is measured.
+    """
+    return replace(
+        like,
+        model=model,
+        recipe={**like.recipe, "epochs": 0},
         alpha=0.0,
         terms={},
         mode=None,
         targets={},
         teacher_dtype="fp32",
-        parents=(),
+        parents=tuple(parents),
+        schedules={},
     )
 
 
-def baseline_spec(config: Config, dataset: Dataset, seed: int) -> RunSpec:
-    """The student trained on labels alone: the same for every tau, alpha and kind of knowledge."""
-    return _student(config, dataset, seed, kind="baseline", alpha=0.0, terms={}, targets=None)
-
-
-def control_spec(config: Config, dataset: Dataset, seed: int, name: str) -> RunSpec:
-    """A student trained on a substitute for the teacher (conf/controls); at alpha = 0 it is the baseline."""
-    control = config.controls[name]
-    if control["alpha"] == 0:
-        return baseline_spec(config, dataset, seed)
-    return _student(
-        config,
-        dataset,
-        seed,
-        kind="control",
-        alpha=float(control["alpha"]),
-        terms=control["knowledge"],
-        targets=control["targets"],
-    )
-
-
-def student_spec(config: Config, dataset: Dataset, seed: int) -> RunSpec:
-    """The distilled student; at alpha = 0 it is the baseline."""
-    if config.alpha == 0:
-        return baseline_spec(config, dataset, seed)
-    return _student(config, dataset, seed, kind="student", alpha=config.alpha, terms=config.knowledge, targets={})
-
-
-def _student(
-    config: Config,
-    dataset: Dataset,
-    seed: int,
-    *,
-    kind: Any,
-    alpha: float,
-    terms: Mapping[str, Mapping[str, Any]],
-    targets: Mapping[str, Any] | None,
-) -> RunSpec:
-    """A student, baseline or control; targets: None where there is no teacher at all."""
-    taught = targets is not None
-    return RunSpec(
-        kind=kind,
-        seed=seed,
-        data_seed=seed if config.data_seed is None else config.data_seed,
-        dataset=dataset,
-        train_size=config.train_size,
-        model=config.student,
-        recipe=_plain(config.train.student),
-        precision=config.precision,
-        alpha=alpha,
-        terms=terms,
-        mode=config.mode if taught else None,
-        targets=targets or {},
-        teacher_dtype=config.cache.dtype if taught else "fp32",
-        parents=(teacher_spec(config, dataset),) if taught else (),
-    )
+def _joined(names: Sequence[str]) -> str:
+    """`mlp300x5`, `mlp300x2+conv_m`."""
+    counts = {name: names.count(name) for name in names}
+    return "+".join(name if count == 1 else f"{name}x{count}" for name, count in counts.items())
 
 
 def _plain(recipe: Recipe) -> dict[str, Any]:

@@ -127,6 +127,7 @@ def _row(point: Point, learners: DataFrame, role: str, against_controls: Row, se
         "explained_by": "",
         "setting": setting,
         "same_as": NAN,
+        "variant": planned["variant"] if role == "student" else "",
         **batch_costs(ours, teachers),
     }
 

@@ -93,15 +93,18 @@ def _label(row: Row, many: bool) -> str:
     if row["role"] == "control":
         return spoken(row["knowledge"])
     if many and row["overrides"]:
-        return str(row["overrides"])
-    return " ".join([row["knowledge"], *(f"{name}={row[name]:g}" for name in _given(row))])
+        told = str(row["overrides"])
+    else:
+        told = " ".join([row["knowledge"], *(f"{name}={row[name]:g}" for name in _given(row))])
+    return f"{row['variant']}, {told}" if row["variant"] else told
 
 
 def _learner(row: Row) -> str:
     if row["role"] == "control":
         return spoken(row["knowledge"])
     numbers = ", ".join(f"{name} {row[name]:g}" for name in _given(row))
-    return f"{row['knowledge']} at {numbers}" if numbers else str(row["knowledge"])
+    told = f"{row['knowledge']} at {numbers}" if numbers else str(row["knowledge"])
+    return f"{row['variant']} ({told})" if row["variant"] else told
 
 
 def _given(row: Row) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -14,12 +14,15 @@ from kdrun.runs.code import digests
 Kind = Literal["teacher", "baseline", "control", "student"]
 
 # Raised when a change of the code changes what a run computes, so that older results are not taken for new ones.
-SEMANTICS = 2
+SEMANTICS = 3
 
 
 @dataclass(frozen=True, eq=False)
 class RunSpec:
-    """One training of one network for one seed. What cannot change its result is not part of it.
+    """One network for one seed, and how it comes about. What cannot change it is not part of it.
+
+    Most networks are trained. One that is put together from its parents' networks (an ensemble, one of several peers)
+    has a recipe of 0 epochs; its model says `from_parents: true`, as that of a network that begins as theirs does.
 
     kind: the role it is trained for.
     seed: initialisation and dropout; data_seed: batch order and augmentation.
@@ -31,7 +34,9 @@ class RunSpec:
     mode: who teaches whom, as composed; None where nobody does.
     targets: what stands for the teacher, as composed: a substitute made from its signals; empty for themselves.
     teacher_dtype: what the teacher says is rounded to fp32 or fp16; fp32 without a teacher.
-    parents: the teachers' runs.
+    parents: the runs that must be finished first: the teacher, or those whose networks this one is made of.
+    examples: which of the first `train_size` it is shown, and with what; empty: all of them with their labels.
+    schedules: what of alpha and tau changes over the epochs, as composed; the values above are those of the last one.
     """
 
     kind: Kind
@@ -48,6 +53,8 @@ class RunSpec:
     targets: Mapping[str, Any]
     teacher_dtype: str
     parents: tuple[RunSpec, ...]
+    examples: Mapping[str, Any] = field(default_factory=dict)
+    schedules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -67,6 +74,16 @@ class RunSpec:
         return taus.pop() if len(taus) == 1 else None
 
     @property
+    def is_trained(self) -> bool:
+        """Whether there is anything to train."""
+        return bool(self.recipe["epochs"])
+
+    @property
+    def teacher(self) -> RunSpec | None:
+        """The run whose network is asked while this one is trained; an ensemble is one run."""
+        return self.parents[0] if self.parents and self.terms else None
+
+    @property
     def title(self) -> str:
         """A short line for people: `student mlp64, kd, tau 4, alpha 0.7, seed 1`."""
         parts = [f"{self.kind} {self.model['name']}"]
@@ -78,7 +95,7 @@ class RunSpec:
     @property
     def baseline(self) -> RunSpec:
         """The same network, recipe, seeds and data on labels alone: what the run is compared with."""
-        return replace(self, kind="baseline", alpha=0.0, terms={}, mode=None, targets={}, parents=())
+        return replace(self, kind="baseline", alpha=0.0, terms={}, mode=None, targets={}, parents=(), schedules={})
 
     def description(self) -> dict[str, Any]:
         """Everything that identifies the run, as plain JSON types; parents by their fingerprints."""

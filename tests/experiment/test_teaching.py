@@ -67,7 +67,7 @@ def _files(outputs: Path, pattern: str) -> list[str]:
 
 def _signals(outputs: Path) -> set[str | None]:
     results = (json.loads(path.read_text()) for path in outputs.glob("runs/*/result.json"))
-    return {result["teacher_signals"] for result in results if result["teachers"]}
+    return {result["teacher_signals"] for result in results if result["teacher_signals"]}
 
 
 @pytest.mark.parametrize("overrides", [(), FEATURES], ids=["logits", "features"])

@@ -6,7 +6,7 @@ import pytest
 
 from kdrun.config.compose import Composer
 from kdrun.config.grid import one_point
-from kdrun.plans.specs import baseline_spec, control_spec, student_spec
+from kdrun.plans.specs import Specs
 
 DATASET = {"name": "made_up", "content": {}}
 
@@ -18,14 +18,15 @@ def test_a_control_that_never_looks_at_its_targets_is_the_baseline(
 ) -> None:
     composer = Composer()
     config = composer.config(one_point([f"controls=[{control}]", f"alpha={alpha}"], composer.groups, "distill"))
-    same = control_spec(config, DATASET, 0, control) == baseline_spec(config, DATASET, 0)
-    assert same is is_baseline
+    specs = Specs(config, DATASET)
+    assert (specs.control(0, control, specs.teacher()) == specs.baseline(0)) is is_baseline
 
 
 def test_a_runs_baseline_is_the_plans_baseline() -> None:
     composer = Composer()
     config = composer.config(one_point(["tau=8", "alpha=0.3", "data_seed=5"], composer.groups, "distill"))
-    baseline = baseline_spec(config, DATASET, 3)
-    assert student_spec(config, DATASET, 3).baseline == baseline
-    assert control_spec(config, DATASET, 3, "label_smoothing").baseline == baseline
+    specs = Specs(config, DATASET)
+    teacher, baseline = specs.teacher(), specs.baseline(3)
+    assert specs.student(3, teacher).baseline == baseline
+    assert specs.control(3, "label_smoothing", teacher).baseline == baseline
     assert (baseline.kind, baseline.parents, baseline.mode, baseline.terms) == ("baseline", (), None, {})
