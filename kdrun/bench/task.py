@@ -93,7 +93,8 @@ def task_of(spec: RunSpec, tau: float, lab: Lab) -> Task:
 
 def is_whole(spec: RunSpec) -> bool:
     """Whether the task holds all that a run computes: labels, and softened logits at full weight from the start."""
-    return set(spec.terms) <= {"kd"} and not any(term.get("warmup_epochs") for term in spec.terms.values())
+    by_epoch = spec.schedules or any(term.get("warmup_epochs") for term in spec.terms.values())
+    return set(spec.terms) <= {"kd"} and not by_epoch
 
 
 def _plain(parent: RunSpec, lab: Lab) -> nn.Module:

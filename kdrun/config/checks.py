@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kdrun.config.explain import shown
@@ -34,6 +34,7 @@ def check(config: Config) -> None:
     if not config.outputs.strip():
         raise UserError("outputs is empty; name a folder, such as outputs=outputs")
     _check_names(config)
+    _check_schedules(config)
     _check_mode(config.mode)
     _at_least(1, "teacher.members", config.teacher["members"])
     if not config.knowledge:
@@ -64,6 +65,29 @@ def _check_mode(mode: Mapping[str, Any]) -> None:
             raise UserError(f"mode.{key} must be a group with a _target_: it says {says}")
 
 
+def _check_schedules(config: Config) -> None:
+    """Each is constant, or has a start in the range of what it changes."""
+    alpha, tau = config.alpha_schedule, config.tau_schedule
+    _check_start("alpha_schedule", alpha, lambda start: 0 <= start <= 1, "between 0 and 1")
+    _check_start("tau_schedule", tau, lambda start: start > 0, "> 0")
+    if (
+        "_target_" in tau
+        and config.teacher["mean"] == "arithmetic"
+        and max(config.teacher["members"], len(config.teachers)) > 1
+    ):
+        raise UserError(
+            "the arithmetic mean of several teachers is taken at one tau and cannot follow tau_schedule; "
+            "use teacher.mean=geometric"
+        )
+
+
+def _check_start(key: str, schedule: Any, fits: Callable[[float], bool], expected: str) -> None:
+    if not isinstance(schedule, dict) or set(schedule) not in ({"name"}, {"name", "_target_", "start"}):
+        raise UserError(f"{key} must be a group with name, _target_ and start; a name alone is a constant")
+    if "start" in schedule and not (_is_number(schedule["start"]) and fits(schedule["start"])):
+        raise UserError(f"{key}.start must be {expected}, got {shown(schedule['start'])}")
+
+
 def _check_terms(key: str, terms: Any) -> None:
     if not isinstance(terms, dict):
         raise UserError(f"{key} must be a group of terms, got {shown(terms)}")
@@ -79,7 +103,7 @@ def _check_control(key: str, control: Any) -> None:
             "begin its file with `# @package controls.NAME`"
         )
     alpha = control["alpha"]
-    if not isinstance(alpha, int | float) or isinstance(alpha, bool) or not 0 <= alpha <= 1:
+    if not (_is_number(alpha) and 0 <= alpha <= 1):
         raise UserError(f"{key}.alpha must be between 0 and 1, got {shown(alpha)}")
     _check_terms(f"{key}.knowledge", control["knowledge"])
 
@@ -124,6 +148,10 @@ def _check_cache(cache: Cache) -> None:
         if value not in known:
             raise UserError(f"cache.{key} must be one of {', '.join(known)}, got {value!r}")
     _at_least(0, "cache.max_bytes", cache.max_bytes)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _at_least(minimum: int, key: str, value: float | None) -> None:

@@ -77,6 +77,8 @@ class Config:
     knowledge: Any = field(default_factory=dict)
     controls: Any = field(default_factory=dict)
     mode: Any = MISSING
+    alpha_schedule: Any = field(default_factory=dict)
+    tau_schedule: Any = field(default_factory=dict)
     train: Train = field(default_factory=Train)
     executor: Any = MISSING
     cache: Cache = field(default_factory=Cache)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from kdrun.modes.loss import Term
     from kdrun.signals import Pair, Signals
 
+_NOT_MADE = (ImportError, TypeError, AttributeError, ValueError)
+
 
 def make(config: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
     """What `_target_` names, called with `args`, the rest of the configuration and `kwargs`.
@@ -28,12 +30,13 @@ def make(config: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
     from hydra.utils import instantiate
 
     try:
-        return instantiate(dict(config), *args, _convert_="all", **kwargs)
-    except InstantiationException as error:
-        cause = error.__cause__
+        # Hydra would take values among `kwargs` for configuration.
+        return instantiate(dict(config), _convert_="all", _partial_=True)(*args, **kwargs)
+    except (InstantiationException, *_NOT_MADE) as error:
+        cause = error.__cause__ if isinstance(error, InstantiationException) else error
         if isinstance(cause, UserError):
             raise cause from None
-        if cause is None or isinstance(cause, ImportError | TypeError | AttributeError | ValueError):
+        if cause is None or isinstance(cause, _NOT_MADE):
             reason = " ".join(str(cause or error).split())[:200]
             raise UserError(f"cannot make {config.get('_target_')}: {reason}") from error
         raise cause from error

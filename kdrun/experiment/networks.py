@@ -10,8 +10,10 @@ from torch import nn
 
 from kdrun.experiment.build import make, network_of, shapes_of, terms_of
 from kdrun.experiment.lab import Data
+from kdrun.knowledge import Tempered
 from kdrun.modes import Mode
-from kdrun.modes.loss import Term
+from kdrun.modes.courses import Course
+from kdrun.modes.loss import Alpha, Term
 from kdrun.modes.offline import Offline
 from kdrun.runs.spec import RunSpec
 from kdrun.seeding import mix
@@ -49,7 +51,7 @@ def parts_of(spec: RunSpec, data: Data, device: torch.device, kept: Callable[[Ru
     network = _network(spec, data, kept)
     pair = _pair(spec, data)
     seed_device(device, mix(spec.seed, _TERMS))
-    terms = terms_of(spec.terms, pair)
+    terms = {name: _tempered(term, spec) for name, term in terms_of(spec.terms, pair).items()}
     exported = network
     for term in terms.values():
         if hasattr(term.knowledge, "export"):
@@ -88,16 +90,30 @@ def _signals(spec: RunSpec, network: nn.Module, data: Data) -> Signals:
 
 def mode_from(spec: RunSpec, parts: Parts) -> Mode:
     """Who teaches whom, with a run's networks."""
+    alpha: Alpha = _course(spec, "alpha", spec.alpha) if "alpha" in spec.schedules else spec.alpha
     if spec.mode is None:
         return Offline(
-            parts.network, parts.terms, exported=parts.kept, alpha=spec.alpha, needs_teacher=spec.teacher is not None
+            parts.network, parts.terms, exported=parts.kept, alpha=alpha, needs_teacher=spec.teacher is not None
         )
     mode: Mode = make(
         {key: value for key, value in spec.mode.items() if key != "name"},
         parts.network,
         parts.terms,
         exported=parts.kept,
-        alpha=spec.alpha,
+        alpha=alpha,
         needs_teacher=spec.teacher is not None,
     )
     return mode
+
+
+def _tempered(term: Term, spec: RunSpec) -> Term:
+    """A term whose temperature goes from the schedule's start to its own, where it has one."""
+    if "tau" not in spec.schedules or not isinstance(term.knowledge, Tempered):
+        return term
+    return term._replace(tau=_course(spec, "tau", term.knowledge.tau))
+
+
+def _course(spec: RunSpec, of: str, end: float) -> Course:
+    schedule = {key: value for key, value in spec.schedules[of].items() if key != "name"}
+    course: Course = make(schedule, end=end, epochs=spec.recipe["epochs"])
+    return course

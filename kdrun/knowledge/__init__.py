@@ -7,7 +7,7 @@ Everything it trains or remembers is in its state dict, as for any module.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -34,4 +34,11 @@ class Knowledge(Protocol):
     def __call__(self, student: Signals, teacher: Signals, batch: Batch) -> Tensor: ...
 
 
-__all__ = ["Knowledge"]
+@runtime_checkable
+class Tempered(Protocol):
+    """A term with a temperature, which it reads anew at every call: a schedule may change it between epochs."""
+
+    tau: float
+
+
+__all__ = ["Knowledge", "Tempered"]

@@ -8,58 +8,79 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.nn import functional
 
-from kdrun.knowledge import Knowledge
+from kdrun.knowledge import Knowledge, Tempered
 from kdrun.knowledge.precision import in_float32
+from kdrun.modes.courses import Course
 from kdrun.signals import Batch, Signals
+
+Alpha = float | Course  # the same in every epoch, or not
 
 
 class Term(NamedTuple):
-    """A knowledge term with its weight (>= 0), reached linearly over `warmup_epochs` epochs (0: at once)."""
+    """A knowledge term with its weight (>= 0), reached linearly over `warmup_epochs` epochs (0: at once).
+
+    tau: its temperature over the epochs; None where it is the term's own throughout, or it has none.
+    """
 
     knowledge: Knowledge
     weight: float
     warmup_epochs: int
+    tau: Course | None = None
 
     def weight_at(self, epoch: int) -> float:
         """The weight in an epoch, counted from 0: the first of n warm-up epochs has weight / n."""
         return self.weight * min(1.0, (epoch + 1) / self.warmup_epochs) if self.warmup_epochs else self.weight
+
+    def value(self, student: Signals, teacher: Signals, batch: Batch) -> Tensor:
+        """L_k, a scalar (), at the temperature of the batch's epoch."""
+        if self.tau is not None and isinstance(self.knowledge, Tempered):
+            self.knowledge.tau = self.tau.at(batch.epoch)
+        return self.knowledge(student, teacher, batch)
 
 
 _cross_entropy = in_float32(functional.cross_entropy)
 
 
 def combined(
-    student: Signals, teacher: Signals, batch: Batch, *, terms: Mapping[str, Term], alpha: float
+    student: Signals, teacher: Signals, batch: Batch, *, terms: Mapping[str, Term], alpha: Alpha
 ) -> tuple[Tensor, ...]:
     """The loss of a batch and its parts.
 
         L = (1 - alpha) * CE(labels, student) + alpha * sum_k weight_k * L_k
 
     The side whose factor is 0 is not computed at all: alpha = 0 is plain cross-entropy, and alpha = 1 never
-    looks at a label.
+    looks at a label. Where alpha changes over the epochs, both are, in every epoch.
 
     student: logits (B, K) and the features that the terms read.
     teacher: the same of the teacher.
     alpha: in [0, 1], the weight of the teacher's side.
-    Returns scalars (): L, then CE (alpha < 1), then each L_k in the order of `terms` (alpha > 0).
+    Returns scalars (): L, then the `sides` that are computed: CE, and each L_k in the order of `terms`.
     """
-    sides: list[Tensor] = []
+    by_labels, by_teacher = sides(alpha)
+    now = alpha if isinstance(alpha, int | float) else alpha.at(batch.epoch)
+    summands: list[Tensor] = []
     parts: list[Tensor] = []
-    if alpha < 1:
+    if by_labels:
         ce = _cross_entropy(student.logits, batch.labels)
         parts.append(ce)
-        sides.append(ce if alpha == 0 else (1 - alpha) * ce)
-    if alpha > 0:
-        values = [term.knowledge(student, teacher, batch) for term in terms.values()]
-        weights = [alpha * term.weight_at(batch.epoch) for term in terms.values()]
+        summands.append(ce if now == 0 else (1 - now) * ce)
+    if by_teacher:
+        values = [term.value(student, teacher, batch) for term in terms.values()]
+        weights = [now * term.weight_at(batch.epoch) for term in terms.values()]
         parts += values
-        sides += [weight * value for weight, value in zip(weights, values, strict=True)]
-    total = sides[0]
-    for side in sides[1:]:
-        total = total + side
+        summands += [weight * value for weight, value in zip(weights, values, strict=True)]
+    total = summands[0]
+    for summand in summands[1:]:
+        total = total + summand
     return total, *parts
 
 
-def part_names(terms: Mapping[str, Term], alpha: float) -> tuple[str, ...]:
+def sides(alpha: Alpha) -> tuple[bool, bool]:
+    """Whether the labels' side is computed, and whether the teacher's is: the same in every epoch."""
+    return (alpha < 1, alpha > 0) if isinstance(alpha, int | float) else (True, True)
+
+
+def part_names(terms: Mapping[str, Term], alpha: Alpha) -> tuple[str, ...]:
     """Names of what `combined` returns, in its order."""
-    return ("loss", *(["ce"] if alpha < 1 else []), *(terms if alpha > 0 else []))
+    by_labels, by_teacher = sides(alpha)
+    return ("loss", *(["ce"] if by_labels else []), *(terms if by_teacher else []))

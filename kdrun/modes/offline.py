@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from kdrun.models import TappedNetwork
-from kdrun.modes.loss import Term, combined, part_names
+from kdrun.modes.loss import Alpha, Term, combined, part_names, sides
 from kdrun.signals import Batch, Signals
 
 
@@ -28,16 +28,17 @@ class Offline:
         terms: Mapping[str, Term],
         *,
         exported: nn.Module,
-        alpha: float,
+        alpha: Alpha,
         needs_teacher: bool,
     ) -> None:
         self.student, self.network = exported, student
         self.part_names = part_names(terms, alpha)
-        knowledge = [term.knowledge for term in terms.values()] if alpha > 0 else []
+        _, by_teacher = sides(alpha)
+        knowledge = [term.knowledge for term in terms.values()] if by_teacher else []
         modules = {name: term.knowledge for name, term in terms.items() if isinstance(term.knowledge, nn.Module)}
         self.trained: nn.Module = nn.ModuleDict({"student": student, "terms": nn.ModuleDict(modules)})
         teacher_layers = tuple(dict.fromkeys(layer for term in knowledge for layer in term.teacher_layers))
-        self.teacher_layers = teacher_layers if needs_teacher and alpha > 0 else None
+        self.teacher_layers = teacher_layers if needs_teacher and by_teacher else None
         self.student_layers = tuple(dict.fromkeys(layer for term in knowledge for layer in term.student_layers))
         self._tapped = TappedNetwork(student, self.student_layers)
         self._terms = terms

@@ -74,11 +74,11 @@ class Specs:
         )
 
     def student(self, seed: int, teacher: RunSpec | None) -> RunSpec:
-        """The distilled student; at alpha = 0 it is the baseline. teacher: None where the mode has none."""
+        """The distilled student; at alpha = 0 throughout it is the baseline. teacher: None where the mode has none."""
         config = self.config
-        if config.alpha == 0:
+        if config.alpha == 0 and not config.alpha_schedule.get("start"):
             return self.baseline(seed)
-        return self._student(
+        student = self._student(
             seed,
             kind="student",
             alpha=config.alpha,
@@ -87,6 +87,7 @@ class Specs:
             targets={},
             teacher=teacher,
         )
+        return replace(student, schedules=self._schedules())
 
     def _student(
         self,
@@ -116,6 +117,17 @@ class Specs:
             teacher_dtype=config.cache.dtype if teacher else "fp32",
             parents=(teacher,) if teacher else (),
         )
+
+    def _schedules(self) -> dict[str, Mapping[str, Any]]:
+        """That of alpha, and that of tau where a term has one; none where they are constant."""
+        config = self.config
+        has_tau = any("tau" in term for term in config.knowledge.values())
+        found = {"alpha": config.alpha_schedule, "tau": config.tau_schedule if has_tau else {}}
+        return {
+            key: {**schedule, "start": float(schedule["start"])}  # 0 and 0.0 are one schedule
+            for key, schedule in found.items()
+            if "_target_" in schedule
+        }
 
     def _teacher_model(self) -> dict[str, Any]:
         return {key: value for key, value in self.config.teacher.items() if key not in CROWD}

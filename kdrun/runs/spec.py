@@ -88,9 +88,14 @@ class RunSpec:
         """A short line for people: `student mlp64, kd, tau 4, alpha 0.7, seed 1`."""
         parts = [f"{self.kind} {self.model['name']}"]
         if self.terms:
-            taus = [] if self.tau is None else [f"tau {self.tau:g}"]
-            parts += ["+".join(self.terms), *taus, f"alpha {self.alpha:g}"]
+            numbers = {"tau": self.tau, "alpha": self.alpha}
+            parts += ["+".join(self.terms), *(self._told(key, end) for key, end in numbers.items() if end is not None)]
         return ", ".join([*parts, f"seed {self.seed}"])
+
+    def _told(self, key: str, end: float) -> str:
+        """`tau 4`, `alpha 0.7 (linear from 0)`."""
+        schedule = self.schedules.get(key)
+        return f"{key} {end:g}" + (f" ({schedule['name']} from {schedule['start']:g})" if schedule else "")
 
     @property
     def baseline(self) -> RunSpec:

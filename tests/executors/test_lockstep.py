@@ -27,6 +27,7 @@ STEPS = 3 * (100 // 20)  # of a toy student
 
 SWEEPS = {
     "tau and alpha": ("tau=1,8", "alpha=0.5,1"),
+    "schedules of tau and alpha": ("alpha_schedule=constant,linear,cosine", "tau_schedule=linear"),
     "sgd": ("train=cifar_short", "train.student.epochs=2", "train.teacher.epochs=1", "tau=1,8"),
     "max-norm": ("student.max_norm=0.5", "tau=1,8"),
     "dropout": ("tau=1,8", "student=mlp", "student.dropout=0.3"),
@@ -60,6 +61,15 @@ def test_a_group_that_was_cut_off_goes_on_to_the_same_files(
     carry_out(specs[:1], tmp_path / "cut")
     interrupted_after(steps, specs, tmp_path / "cut")
     assert len(list((tmp_path / "cut").glob("runs/*/state.pt"))) == len(specs) - 1 - finished
+    carry_out(specs, tmp_path / "cut")
+    assert_same_runs(tmp_path / "cut", tmp_path / "whole")
+
+
+def test_schedules_go_on_where_they_were_cut_off(tmp_path: Path) -> None:
+    specs = plan("alpha_schedule=linear", "tau_schedule=cosine,linear", "alpha=0", "alpha_schedule.start=1")
+    carry_out(specs, tmp_path / "whole")
+    carry_out(specs[:1], tmp_path / "cut")
+    interrupted_after(8, specs, tmp_path / "cut")
     carry_out(specs, tmp_path / "cut")
     assert_same_runs(tmp_path / "cut", tmp_path / "whole")
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from kdrun.knowledge.response import LogitMSE, SoftTargets
+from kdrun.knowledge.response import LogitMSE, SoftTargets, kd
+from kdrun.modes.courses import Linear
 from kdrun.modes.loss import Term, combined, part_names
 from kdrun.signals import Batch, Pair, Signals
 
@@ -56,3 +57,27 @@ def test_a_weight_is_reached_linearly_over_the_warm_up() -> None:
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
 def test_the_parts_have_as_many_names_as_values(alpha: float) -> None:
     assert len(part_names(_terms(), alpha)) == len(_loss(alpha))
+
+
+def test_alpha_is_what_its_course_says_in_the_epoch_and_its_parts_are_the_same_columns() -> None:
+    course = Linear(0.0, 1.0, 3)
+    said = Signals(STUDENT), Signals(TEACHER)
+    for epoch, alpha in enumerate([0.0, 0.5, 1.0]):
+        parts = [float(part) for part in combined(*said, _batch(epoch=epoch), terms=_terms(), alpha=course)]
+        assert parts[0] == pytest.approx(_loss(alpha)[0])
+        assert parts[1:] == _loss(0.5)[1:]
+    assert part_names(_terms(), course) == part_names(_terms(), 0.5)
+
+
+def test_a_term_with_a_temperature_has_that_of_its_course_in_the_epoch() -> None:
+    terms = _terms()
+    terms["kd"] = terms["kd"]._replace(tau=Linear(4.0, 2.0, 2))
+    said = Signals(STUDENT), Signals(TEACHER)
+    values = [float(combined(*said, _batch(epoch=epoch), terms=terms, alpha=1.0)[1]) for epoch in (1, 0)]
+    expected = [float(kd(STUDENT, TEACHER, tau=tau)) for tau in (2.0, 4.0)]
+    assert values == pytest.approx(expected)
+
+
+def test_a_term_without_a_temperature_is_left_as_it_is() -> None:
+    terms = {"logit_mse": Term(LogitMSE(PAIR), 1.0, 0, Linear(4.0, 2.0, 2))}
+    assert float(combined(Signals(STUDENT), Signals(TEACHER), _batch(), terms=terms, alpha=1.0)[1]) == _loss(1.0)[2]

@@ -7,6 +7,7 @@ import pytest
 from kdrun.config.compose import Composer
 from kdrun.config.grid import one_point
 from kdrun.plans.specs import Specs
+from kdrun.runs.spec import RunSpec
 
 DATASET = {"name": "made_up", "content": {}}
 
@@ -30,3 +31,34 @@ def test_a_runs_baseline_is_the_plans_baseline() -> None:
     assert specs.student(3, teacher).baseline == baseline
     assert specs.control(3, "label_smoothing", teacher).baseline == baseline
     assert (baseline.kind, baseline.parents, baseline.mode, baseline.terms) == ("baseline", (), None, {})
+
+
+def _student(*overrides: str) -> RunSpec:
+    composer = Composer()
+    config = composer.config(one_point(overrides, composer.groups, "distill"))
+    specs = Specs(config, DATASET)
+    return specs.student(0, specs.teacher())
+
+
+def test_schedules_are_part_of_the_identity_unless_they_are_constant() -> None:
+    assert _student().schedules == {}
+    linear = _student("alpha_schedule=linear", "tau_schedule=cosine", "tau_schedule.start=1")
+    course = "kdrun.modes.courses"
+    assert linear.schedules == {
+        "alpha": {"name": "linear", "_target_": f"{course}.Linear", "start": 0.0},
+        "tau": {"name": "cosine", "_target_": f"{course}.Cosine", "start": 1.0},
+    }
+    assert len({_student(), linear, _student("alpha_schedule=linear")}) == 3
+    assert _student("alpha_schedule=linear", "alpha_schedule.start=0") == _student("alpha_schedule=linear")
+    assert linear.title == "student mlp64, kd, tau 4 (cosine from 1), alpha 0.7 (linear from 0), seed 0"
+    assert linear.baseline == _student().baseline
+
+
+def test_a_schedule_of_tau_is_nothing_to_terms_without_one() -> None:
+    assert _student("knowledge=response/logit_mse", "tau_schedule=linear").schedules == {}
+
+
+def test_alpha_that_ends_at_0_makes_a_baseline_only_if_it_began_there() -> None:
+    assert _student("alpha=0", "alpha_schedule=linear") == _student().baseline
+    falling = _student("alpha=0", "alpha_schedule=linear", "alpha_schedule.start=1")
+    assert (falling.kind, falling.teacher is not None) == ("student", True)
