@@ -87,6 +87,7 @@ class RunSpec:
     def title(self) -> str:
         """A short line for people: `student mlp64, kd, tau 4, alpha 0.7, seed 1`."""
         parts = [f"{self.kind} {self.model['name']}"]
+        parts += [f"peer {self.model['peer']}"] if "peer" in self.model else []
         if self.terms:
             taus = [] if self.tau is None else [f"tau {self.tau:g}"]
             parts += ["+".join(self.terms), *taus, f"alpha {self.alpha:g}"]
