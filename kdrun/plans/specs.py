@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kdrun.config.schema import CROWD, Config, Recipe
+from kdrun.errors import UserError
 from kdrun.runs.spec import RunSpec
 
 
@@ -17,9 +18,13 @@ class Specs:
     config: Config
     dataset: Mapping[str, Any]
 
+    def with_student(self, model: Mapping[str, Any]) -> Specs:
+        """The same point with another network as its student."""
+        return replace(self, config=replace(self.config, student=model))
+
     def teacher(self) -> RunSpec:
         """The teacher; one run also where it is several networks."""
-        members = [self.taught_by_labels(self._teacher_model(), seed) for seed in self._teacher_seeds()]
+        members = [self.taught_by_labels(self.teacher_model(), seed) for seed in self._teacher_seeds()]
         return members[0] if len(members) == 1 else self.ensemble(members)
 
     def taught_by_labels(self, model: Mapping[str, Any], seed: int) -> RunSpec:
@@ -46,7 +51,7 @@ class Specs:
         """The mean of finished networks, as one teacher."""
         mean = self.config.teacher["mean"]
         model = {
-            "name": _joined([one.model["name"] for one in members]),
+            "name": joined([one.model["name"] for one in members]),
             "_target_": "kdrun.models.ensemble.Ensemble",
             "from_parents": True,
             "mean": mean,
@@ -63,6 +68,10 @@ class Specs:
         control = self.config.controls[name]
         if control["alpha"] == 0:
             return self.baseline(seed)
+        if control["targets"] is not None and teacher is None:
+            mode = self.config.mode["name"]
+            kept = ",".join(other for other, one in self.config.controls.items() if one["targets"] is None)
+            raise UserError(f"the control {name} needs a teacher, and mode={mode} has none; type controls=[{kept}]")
         return self._student(
             seed,
             kind="control",
@@ -129,7 +138,8 @@ class Specs:
             if "_target_" in schedule
         }
 
-    def _teacher_model(self) -> dict[str, Any]:
+    def teacher_model(self) -> dict[str, Any]:
+        """The teacher's architecture."""
         return {key: value for key, value in self.config.teacher.items() if key not in CROWD}
 
     def _teacher_seeds(self) -> range:
@@ -156,8 +166,8 @@ def assembled(like: RunSpec, model: Mapping[str, Any], parents: Sequence[RunSpec
     )
 
 
-def _joined(names: Sequence[str]) -> str:
-    """`mlp300x5`, `mlp300x2+conv_m`."""
+def joined(names: Sequence[str]) -> str:
+    """What several networks are called together: `mlp300x5`, `mlp300x2+conv_m`."""
     counts = {name: names.count(name) for name in names}
     return "+".join(name if count == 1 else f"{name}x{count}" for name, count in counts.items())
 

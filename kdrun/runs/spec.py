@@ -87,6 +87,7 @@ class RunSpec:
     def title(self) -> str:
         """A short line for people: `student mlp64, kd, tau 4, alpha 0.7, seed 1`."""
         parts = [f"{self.kind} {self.model['name']}"]
+        parts += [f"peer {self.model['peer']}"] if "peer" in self.model else []
         if self.terms:
             numbers = {"tau": self.tau, "alpha": self.alpha}
             parts += ["+".join(self.terms), *(self._told(key, end) for key, end in numbers.items() if end is not None)]
