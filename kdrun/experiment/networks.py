@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
+from kdrun.errors import UserError
 from kdrun.experiment.build import make, network_of, shapes_of, terms_of
 from kdrun.experiment.lab import Data
 from kdrun.modes import Mode
@@ -19,7 +20,7 @@ from kdrun.signals import Pair, Signals
 from kdrun.training.precision import seed_device
 
 # Purposes of a run's seed, apart so that a term with adapters leaves the student's initial weights as they are.
-_NETWORK, _TERMS = 1, 2
+_NETWORK, _TERMS, _MODE = 1, 2, 3
 
 
 class Parts(NamedTuple):
@@ -51,10 +52,11 @@ def parts_of(spec: RunSpec, data: Data, device: torch.device, kept: Callable[[Ru
     seed_device(device, mix(spec.seed, _TERMS))
     terms = terms_of(spec.terms, pair)
     exported = network
-    for term in terms.values():
+    for name, term in terms.items():
         if hasattr(term.knowledge, "export"):
-            (teacher,) = spec.parents
-            exported = term.knowledge.export(exported, kept(teacher))
+            if spec.teacher is None:
+                raise UserError(f"knowledge {name} takes over a teacher's classifier, and here is none; choose another")
+            exported = term.knowledge.export(exported, kept(spec.teacher))
     return Parts(network, pair, terms, exported)
 
 
@@ -87,17 +89,16 @@ def _signals(spec: RunSpec, network: nn.Module, data: Data) -> Signals:
 
 
 def mode_from(spec: RunSpec, parts: Parts) -> Mode:
-    """Who teaches whom, with a run's networks."""
+    """Who teaches whom, with a run's networks; what a mode adds to them is freshly initialised."""
+    seed_device(torch.device("cpu"), mix(spec.seed, _MODE))
+    given: dict[str, Any] = {
+        "pair": parts.pair,
+        "exported": parts.kept,
+        "alpha": spec.alpha,
+        "needs_teacher": spec.teacher is not None,
+    }
     if spec.mode is None:
-        return Offline(
-            parts.network, parts.terms, exported=parts.kept, alpha=spec.alpha, needs_teacher=spec.teacher is not None
-        )
-    mode: Mode = make(
-        {key: value for key, value in spec.mode.items() if key != "name"},
-        parts.network,
-        parts.terms,
-        exported=parts.kept,
-        alpha=spec.alpha,
-        needs_teacher=spec.teacher is not None,
-    )
+        return Offline(parts.network, parts.terms, **given)
+    own = {key: value for key, value in spec.mode.items() if key != "name"}
+    mode: Mode = make(own, parts.network, parts.terms, **given)
     return mode

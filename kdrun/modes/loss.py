@@ -8,6 +8,7 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.nn import functional
 
+from kdrun.errors import UserError
 from kdrun.knowledge import Knowledge
 from kdrun.knowledge.precision import in_float32
 from kdrun.signals import Batch, Signals
@@ -63,3 +64,10 @@ def combined(
 def part_names(terms: Mapping[str, Term], alpha: float) -> tuple[str, ...]:
     """Names of what `combined` returns, in its order."""
     return ("loss", *(["ce"] if alpha < 1 else []), *(terms if alpha > 0 else []))
+
+
+def check_reads_logits(terms: Mapping[str, Term], because: str) -> None:
+    """Raises UserError for a term that reads features. because: why there are logits alone, as a clause."""
+    for name, term in terms.items():
+        if term.knowledge.student_layers or term.knowledge.teacher_layers:
+            raise UserError(f"knowledge {name} reads features, and {because}; choose such as knowledge=response/kd")
