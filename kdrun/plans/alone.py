@@ -9,8 +9,9 @@ from kdrun.plans.specs import Specs
 
 
 class Alone:
-    """One row: students without a teacher's run."""
+    """One row, called as the mode: students without a teacher's run."""
 
     def rows(self, specs: Specs) -> Iterator[Row]:
-        seeds = specs.config.seeds
-        yield Row(tuple(Learner(seed, specs.student(seed, None), None, specs.baseline(seed)) for seed in seeds))
+        config = specs.config
+        taught = ((seed, specs.student(seed, None)) for seed in config.seeds)
+        yield Row(tuple(Learner(seed, run, None, specs.baseline(seed)) for seed, run in taught), config.mode["name"])

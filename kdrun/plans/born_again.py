@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from kdrun.config.checks import GREATEST_SEED
 from kdrun.errors import UserError
 from kdrun.plans import Learner, Row
 from kdrun.plans.specs import Specs, averaged
 from kdrun.runs.spec import RunSpec
-from kdrun.seeding import mix
 
 
 class BornAgain:
     """For each generation a row, and one for their ensemble; generation 0 is the baseline.
+
+    Controls stand in for generation 0, whatever their row.
 
     generations: how many after the baseline, at least 1. ensemble: whether the mean of their probabilities is a row.
     Raises UserError for a number out of range, for an ensemble of one, and for alpha = 0.
@@ -32,15 +34,15 @@ class BornAgain:
             raise UserError("mode=born_again needs alpha > 0, else no generation hears the one before, got alpha=0")
         chains = {seed: self._chain(specs, seed) for seed in specs.config.seeds}
         for number in range(1, self._generations + 1):
-            yield Row(
-                tuple(Learner(seed, chain[number], chain[number - 1], chain[0]) for seed, chain in chains.items()),
-                variant=f"generation {number}",
+            learners = (
+                Learner(seed, chain[number], chain[number - 1], chain[0], substituted=chain[0])
+                for seed, chain in chains.items()
             )
+            yield Row(tuple(learners), f"generation {number}", _called(specs, number - 1))
         if self._ensemble:
-            yield Row(
-                tuple(Learner(seed, _mean(chain[1:], seed), chain[0], chain[0]) for seed, chain in chains.items()),
-                variant=f"ensemble of generations 1 to {self._generations}",
-            )
+            means = ((seed, _mean(chain[1:], seed), chain[0]) for seed, chain in chains.items())
+            learners = (Learner(seed, mean, first, first) for seed, mean, first in means)
+            yield Row(tuple(learners), f"ensemble of generations 1 to {self._generations}", _called(specs, 0))
 
     def _chain(self, specs: Specs, seed: int) -> list[RunSpec]:
         chain = [specs.baseline(seed)]
@@ -50,8 +52,14 @@ class BornAgain:
 
 
 def initial_seed(seed: int, generation: int) -> int:
-    """The seed of a generation's initialisation and dropout, in [0, 2^31): its own, and a function of both alone."""
-    return mix(seed, generation) % 2**31
+    """The seed of a generation's initialisation and dropout: 2003 of generation 2 of seed 3, in [0, GREATEST_SEED]."""
+    return (seed + 1000 * generation) % (GREATEST_SEED + 1)
+
+
+def _called(specs: Specs, number: int) -> str:
+    """What teachers of a generation are called: as their network where it is generation 0, the baseline."""
+    name: str = specs.config.student["name"]
+    return f"{name} of generation {number}" if number else name
 
 
 def _mean(generations: list[RunSpec], seed: int) -> RunSpec:

@@ -60,14 +60,16 @@ def _compared(point: int, row: Row, specs: Specs) -> Iterator[Use]:
         yield Use(point, "baseline", "", one.seed, one.baseline, one.teacher)
     for name in specs.config.controls:
         for one in row.learners:
-            yield Use(point, "control", name, one.seed, specs.control(one.seed, name, one.teacher), one.teacher)
+            teacher = one.substituted or one.teacher
+            yield Use(point, "control", name, one.seed, specs.control(one.seed, name, teacher), teacher)
     for one in row.learners:
         yield Use(point, "student", "", one.seed, one.run, one.teacher)
 
 
 def _labels(row: Row, config: Config, overrides: str) -> PointLabels:
     teachers = dict.fromkeys(one.teacher.model["name"] for one in row.learners if one.teacher is not None)
-    return replace(_named(row.learners[0].run, config, overrides), teacher="+".join(teachers), variant=row.variant)
+    called = row.teachers or "+".join(teachers)
+    return replace(_named(row.learners[0].run, config, overrides), teacher=called, variant=row.variant)
 
 
 def _named(run: RunSpec, config: Config, overrides: str) -> PointLabels:
