@@ -23,7 +23,7 @@ from kdrun.signals import Pair, Signals
 from kdrun.training.precision import seed_device
 
 # Purposes of a run's seed, apart so that a term with adapters leaves the student's initial weights as they are.
-_NETWORK, _TERMS = 1, 2
+_NETWORK, _TERMS, _MODE = 1, 2, 3
 
 
 class Parts(NamedTuple):
@@ -65,10 +65,11 @@ def parts_of(spec: RunSpec, data: Data, device: torch.device, kept: Callable[[Ru
         return Parts(network, pair, {}, network, _lessons(spec, pair, data))
     terms = _terms(spec, pair)
     exported = network
-    for term in terms.values():
+    for name, term in terms.items():
         if hasattr(term.knowledge, "export"):
-            (teacher,) = spec.parents
-            exported = term.knowledge.export(exported, kept(teacher))
+            if spec.teacher is None:
+                raise UserError(f"knowledge {name} takes over a teacher's classifier, and here is none; choose another")
+            exported = term.knowledge.export(exported, kept(spec.teacher))
     return Parts(network, pair, terms, exported)
 
 
@@ -125,24 +126,22 @@ def _signals(spec: RunSpec, model: Mapping[str, Any], network: nn.Module, data: 
 
 
 def mode_from(spec: RunSpec, parts: Parts) -> Mode:
-    """Who teaches whom, with a run's networks."""
+    """Who teaches whom, with a run's networks; what a mode adds to them is freshly initialised."""
+    seed_device(torch.device("cpu"), mix(spec.seed, _MODE))
     alpha: Alpha = _course(spec, "alpha", spec.alpha) if "alpha" in spec.schedules else spec.alpha
+    given: dict[str, Any] = {
+        "pair": parts.pair,
+        "exported": parts.kept,
+        "alpha": alpha,
+        "needs_teacher": spec.teacher is not None,
+    }
     if spec.mode is None:
-        return Offline(
-            parts.network, parts.terms, exported=parts.kept, alpha=alpha, needs_teacher=spec.teacher is not None
-        )
-    numbers = {key: value for key, value in spec.mode.items() if key not in ("name", "hears")}
+        return Offline(parts.network, parts.terms, **given)
+    own = {key: value for key, value in spec.mode.items() if key not in ("name", "hears")}
     if parts.lessons:
-        cohort: Mode = make(numbers, parts.network, parts.lessons, alpha=alpha)
+        cohort: Mode = make(own, parts.network, parts.lessons, alpha=alpha)
         return cohort
-    mode: Mode = make(
-        numbers,
-        parts.network,
-        parts.terms,
-        exported=parts.kept,
-        alpha=alpha,
-        needs_teacher=spec.teacher is not None,
-    )
+    mode: Mode = make(own, parts.network, parts.terms, **given)
     return mode
 
 

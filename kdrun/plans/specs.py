@@ -49,15 +49,8 @@ class Specs:
 
     def ensemble(self, members: Sequence[RunSpec]) -> RunSpec:
         """The mean of finished networks, as one teacher."""
-        mean = self.config.teacher["mean"]
-        model = {
-            "name": joined([one.model["name"] for one in members]),
-            "_target_": "kdrun.models.ensemble.Ensemble",
-            "from_parents": True,
-            "mean": mean,
-            **({"tau": self.config.tau} if mean == "arithmetic" else {}),
-        }
-        return assembled(replace(members[0], kind="teacher", seed=self.config.teacher_seed), model, members)
+        like = replace(members[0], kind="teacher", seed=self.config.teacher_seed)
+        return averaged(like, members, mean=self.config.teacher["mean"], tau=self.config.tau)
 
     def baseline(self, seed: int) -> RunSpec:
         """The student trained on labels alone: the same for every tau, alpha and kind of knowledge."""
@@ -164,6 +157,18 @@ def assembled(like: RunSpec, model: Mapping[str, Any], parents: Sequence[RunSpec
         parents=tuple(parents),
         schedules={},
     )
+
+
+def averaged(like: RunSpec, members: Sequence[RunSpec], *, mean: str, tau: float) -> RunSpec:
+    """The run that is the mean of finished networks. like: as of `assembled`. mean, tau: as of `Ensemble`."""
+    model = {
+        "name": joined([one.model["name"] for one in members]),
+        "_target_": "kdrun.models.ensemble.Ensemble",
+        "from_parents": True,
+        "mean": mean,
+        **({"tau": tau} if mean == "arithmetic" else {}),
+    }
+    return assembled(like, model, members)
 
 
 def joined(names: Sequence[str]) -> str:

@@ -117,8 +117,9 @@ def _alike(students: Sequence[Row], labelled: Mapping[int, str]) -> list[str]:
 
 
 def _teachers(students: Sequence[Row]) -> list[Row]:
-    """A row for each distinct teacher."""
-    return list({(row["teacher"], str(row["teacher_accuracy"])): row for row in reversed(students)}.values())[::-1]
+    """A row for each distinct teacher; none for those that nobody else teaches."""
+    taught = [row for row in reversed(students) if row["teacher"]]
+    return list({(row["teacher"], str(row["teacher_accuracy"])): row for row in taught}.values())[::-1]
 
 
 def _fullest(rows: Sequence[Row]) -> Row:

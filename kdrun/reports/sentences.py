@@ -14,7 +14,7 @@ from kdrun.reports.wording import Quote, Row
 ALL_TOLD = 3  # so many points are told one by one; of more, the selected one and a count
 COVERS = (
     "Intervals are two-sided 95 % paired t intervals over the seeds of the student; "
-    "the teacher and the split of the data are fixed."
+    "the split of the data is fixed, and so is a teacher that all seeds share."
 )
 
 
@@ -176,7 +176,8 @@ def _cost(row: Row, quote: Quote) -> str:
         parts.append(
             f"{row['student_latency_batch_ms']:.3g} ms at batch {row['batch_size']:.0f}{_ratio(row['speed_up_batch'])}"
         )
-    return f"The student, and in brackets the teacher over the student: {', '.join(parts)}."
+    teacher = "" if math.isnan(row["compression"]) else ", and in brackets the teacher over the student"
+    return f"The student{teacher}: {', '.join(parts)}."
 
 
 def _ratio(ratio: float) -> str:
