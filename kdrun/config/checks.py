@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kdrun.config.explain import shown
-from kdrun.config.schema import Cache, Config
+from kdrun.config.schema import MEANS, Cache, Config
 from kdrun.errors import UserError
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
@@ -35,7 +35,7 @@ def check(config: Config) -> None:
         raise UserError("outputs is empty; name a folder, such as outputs=outputs")
     _check_names(config)
     _check_mode(config.mode)
-    _at_least(1, "teacher.members", config.teacher["members"])
+    _check_crowd(config)
     if not config.knowledge:
         raise UserError("knowledge is empty; choose at least one term, such as knowledge=response/kd")
     _check_terms("knowledge", config.knowledge)
@@ -62,6 +62,15 @@ def _check_mode(mode: Mapping[str, Any]) -> None:
     for key, says in (("plan", "which runs it needs"), ("trains", "what a batch's losses are")):
         if not isinstance(mode.get(key), dict) or "_target_" not in mode[key]:
             raise UserError(f"mode.{key} must be a group with a _target_: it says {says}")
+
+
+def _check_crowd(config: Config) -> None:
+    members, mean = config.teacher["members"], config.teacher["mean"]
+    _at_least(1, "teacher.members", members)
+    if members > 1 and config.teachers:
+        raise UserError(f"teacher.members={members} and teachers=[...] exclude each other; leave one of them out")
+    if mean not in MEANS:
+        raise UserError(f"teacher.mean must be {' or '.join(MEANS)}, got {shown(mean)}")
 
 
 def _check_terms(key: str, terms: Any) -> None:

@@ -60,6 +60,9 @@ class Composer:
         if not isinstance(config.mode, dict):
             raise UserError(f"mode must be a group with plan and trains, got {explain.shown(config.mode)}")
         named = {key: self._models(f"mode.{key}", config.mode[key]) for key in MODE_MODELS if key in config.mode}
+        for key, models in named.items():
+            for name in (one for one in models if isinstance(one, str)):
+                raise explain.unknown_network(f"mode.{key}", name, self.groups["student"])
         return replace(config, teachers=self._models("teachers", config.teachers), mode={**config.mode, **named})
 
     def _models(self, key: str, names: Any) -> list[Any]:

@@ -90,7 +90,13 @@ class RunSpec:
         if self.terms:
             taus = [] if self.tau is None else [f"tau {self.tau:g}"]
             parts += ["+".join(self.terms), *taus, f"alpha {self.alpha:g}"]
-        return ", ".join([*parts, f"seed {self.seed}"])
+        return ", ".join([*parts, *self._made_how(), f"seed {self.seed}"])
+
+    def _made_how(self) -> list[str]:
+        """Of a run that trains nothing, the numbers that its network is told beside its parents: `tau 4`."""
+        told = {} if self.is_trained else self.model
+        numbers = {key: value for key, value in told.items() if isinstance(value, int | float)}
+        return [f"{key} {value:g}" for key, value in numbers.items() if key != "from_parents"]
 
     @property
     def baseline(self) -> RunSpec:
