@@ -60,7 +60,7 @@ def wrong_type(key: str, value: Any, message: str) -> UserError:
     if value is None:
         return UserError(f"{key} must have a value, got null")
     if "List" in message or "list" in message:
-        return UserError(f"{key} must be a list, such as {key}=[0,1,2], got {shown(value)}")
+        return UserError(f"{key} must be a list, written {key}=[...], got {shown(value)}")
     kind = next((text for name, text in _KINDS.items() if f"converted to {name}" in message), None)
     return UserError(f"{key} must be {kind or 'a group of keys, not one value'}, got {shown(value)}")
 
