@@ -51,8 +51,8 @@ def unknown_option(group: str, value: str, options: Sequence[str]) -> UserError:
 
 def unknown_network(key: str, name: str, known: Sequence[str]) -> UserError:
     """The error for a name in a list of networks that no file of conf/model has."""
-    hint = _suggest(name, known) or "; `kdrun options student` lists them"
-    return UserError(f"{key}: unknown network {name!r}{hint}")
+    hint = _suggest(name, known) or "; `kdrun options student` lists the networks"
+    return UserError(f"{key} names no network with {name!r}{hint}")
 
 
 def wrong_type(key: str, value: Any, message: str) -> UserError:
