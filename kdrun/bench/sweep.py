@@ -34,8 +34,8 @@ def bench_sweep(
     specs = together[0]
     if len({spec.teacher for spec in specs}) > 1:
         raise UserError(
-            "an arithmetic mean of networks is another teacher at each tau, and runs side by side have one; "
-            "use teacher.mean=geometric"
+            "the students do not share one teacher and cannot train side by side; use mode=offline, and of several "
+            "networks teacher.mean=geometric (an arithmetic mean is another teacher at each tau)"
         )
     for runs, lab, _ in (together, alone):
         for parent in dict.fromkeys(parent for spec in runs for parent in spec.parents):

@@ -16,6 +16,7 @@ def train_teacher(**given: Any) -> None:
 
     \b
     kdrun train-teacher
+    kdrun train-teacher teacher.members=5
     kdrun train-teacher teacher=resnet20 dataset=cifar10 train.teacher.epochs=60
     """
     from kdrun.cli.carry_out import teach

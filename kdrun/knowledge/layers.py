@@ -14,14 +14,19 @@ def feature(signals: Signals, role: str, layer: str) -> Tensor:
     role: whose signals these are, `student` or `teacher`, for the message.
     Raises UserError for a layer that is not there, listing those that are.
     """
-    if not signals.features:
-        raise UserError(
-            f"the {role} gives logits only, as every ensemble does, and has no layer {layer!r}; "
-            "use knowledge=response/kd or another of response/"
-        )
+    check_has_layers(signals, role, layer)
     if layer not in signals.features:
         raise UserError(f"the {role} has no layer {layer!r}; choose one of: {', '.join(signals.features)}")
     return signals.features[layer]
+
+
+def check_has_layers(signals: Signals, role: str, wanted: str) -> None:
+    """Raises UserError for a network without any layers, from which one is wanted."""
+    if not signals.features:
+        raise UserError(
+            f"the {role} gives logits only, as every ensemble does, and has no layer {wanted!r}; "
+            "use knowledge=response/kd or another of response/"
+        )
 
 
 def embeddings(signals: Signals, layer: str) -> Tensor:

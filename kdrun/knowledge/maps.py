@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from kdrun.errors import UserError
-from kdrun.knowledge.layers import feature
+from kdrun.knowledge.layers import check_has_layers, feature
 from kdrun.signals import Pair, Signals
 
 Names = tuple[str, ...]
@@ -22,8 +22,9 @@ def stage_names(signals: Signals, role: str, suffix: str = "") -> Names:
     Raises UserError where the network names none, listing the layers there are.
     """
     numbers = {int(found[1]) for name in signals.features if (found := re.fullmatch(rf"stage(\d+){suffix}", name))}
+    check_has_layers(signals, role, f"stage1{suffix}")
     if not numbers:
-        there = ", ".join(signals.features) or "none"
+        there = ", ".join(signals.features)
         raise UserError(f"the {role} names no layers stage1{suffix}, stage2{suffix}, ...; name some of: {there}")
     return tuple(f"stage{number}{suffix}" for number in sorted(numbers))
 
