@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from carrying import CONVOLUTIONAL, assert_same_runs, carry_out, interrupted_after, lab_at, lockstep, plan, weights_in
+from carrying import Watching, assert_same_runs, carry_out, interrupted_after, lab_at, lockstep, plan, weights_in
 
 from kdrun.errors import UserError
 from kdrun.executors.processes import Processes
@@ -17,18 +17,19 @@ from kdrun.experiment.networks import parts_of
 from kdrun.experiment.running import finished_network, mode_of
 from kdrun.experiment.train import preflight
 from kdrun.metrics.cost import parameters
-from kdrun.models.cohort import Cohort
 from kdrun.modes import OneStudent
 from kdrun.runs.spec import RunSpec
 
 MUTUAL = ("mode=online", "tau=1", "alpha=0.5")
+CONVOLUTIONAL = ("dataset.source.size=12", "student=conv_s")
+SHORT = ("controls=[]", "train.student.epochs=2")
 WAYS = {
     "alike": (*MUTUAL, "student=mlp", "student.dropout=0.3"),
     "three": (*MUTUAL, "mode.peers=[mlp64,mlp30]"),
     "with adapters": (*CONVOLUTIONAL, *MUTUAL, "mode.peers=[conv_s]", "knowledge=[response/kd,feature/fitnet]"),
     "with memories": (*CONVOLUTIONAL, *MUTUAL, "knowledge=relation/crd"),
     "fp16": (*MUTUAL, "precision=fp16"),
-    "co-trained": ("mode=co_trained", "teacher=mlp64", "controls=[class_mean]"),
+    "co-trained": ("mode=co_trained", "teacher=mlp64"),
 }
 
 
@@ -42,11 +43,10 @@ def _peers(specs: list[RunSpec]) -> list[RunSpec]:
 
 def test_the_first_network_begins_as_the_student_alone_does(tmp_path: Path) -> None:
     specs, lab = plan(*MUTUAL, "knowledge=feature/fitnet", *CONVOLUTIONAL, "mode.peers=[conv_m]"), lab_at(tmp_path)
-    cohort, alone = mode_of(_cohort(specs), lab).student, mode_of(_cohort(specs).baseline, lab).student
+    cohort = mode_of(_cohort(specs), lab).student
     baseline = mode_of(next(spec for spec in specs if spec.kind == "baseline"), lab).student
     first = cohort.get_submodule("members.0").state_dict()
     assert all(torch.equal(value, first[name]) for name, value in baseline.state_dict().items())
-    assert isinstance(alone, Cohort)
 
 
 def test_two_networks_of_one_architecture_begin_differently(tmp_path: Path) -> None:
@@ -55,29 +55,28 @@ def test_two_networks_of_one_architecture_begin_differently(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("overrides", WAYS.values(), ids=WAYS.keys())
-@pytest.mark.parametrize("steps", [1, 8])
-def test_cut_off_they_go_on_to_the_same_files(tmp_path: Path, overrides: tuple[str, ...], steps: int) -> None:
-    specs = plan(*overrides)
+def test_cut_off_they_go_on_to_the_same_files(tmp_path: Path, overrides: tuple[str, ...]) -> None:
+    specs = plan(*overrides, *SHORT)
     cohort = [_cohort(specs)]
     carry_out(specs, tmp_path / "whole")
-    interrupted_after(steps, cohort, tmp_path / "cut")
+    interrupted_after(8, cohort, tmp_path / "cut")  # within the second epoch
     assert lab_at(tmp_path / "cut").store.folder(cohort[0]).is_started
     carry_out(specs, tmp_path / "cut")
     assert_same_runs(tmp_path / "cut", tmp_path / "whole")
 
 
 @pytest.mark.parametrize("overrides", WAYS.values(), ids=WAYS.keys())
-def test_beside_other_runs_and_in_workers_they_leave_the_files_of_single_runs(
-    tmp_path: Path, overrides: tuple[str, ...]
-) -> None:
-    specs = plan(*overrides, "data_seed=0", "seeds=[0,1]")
-    assert carry_out(specs, tmp_path / "together") == []
+def test_beside_other_runs_they_leave_the_files_of_single_runs(tmp_path: Path, overrides: tuple[str, ...]) -> None:
+    specs, watching = plan(*overrides, *SHORT, "data_seed=0", "seeds=[0,1]"), Watching()
+    assert carry_out(specs, tmp_path / "together", observer=watching) == []
+    assert sum("members" in spec.model for spec in watching.groups[0]) == 2
+    assert "baseline" in {spec.kind for spec in watching.groups[0]}
     assert carry_out(specs, tmp_path / "alone", lockstep(max_group=1)) == []
     assert_same_runs(tmp_path / "together", tmp_path / "alone")
 
 
 def test_workers_leave_the_same_files(tmp_path: Path) -> None:
-    specs = plan(*WAYS["three"])
+    specs = plan(*WAYS["three"], *SHORT)
     workers = Processes(workers=2, threads=1, max_group=100, memory_share=1.0, state_every_s=0.0, stack_up_to=10**6)
     assert carry_out(specs, tmp_path / "several", workers) == []
     carry_out(specs, tmp_path / "one")
@@ -92,6 +91,13 @@ def test_a_network_that_hears_nobody_ends_as_the_baseline_does(tmp_path: Path) -
     ends = [lab.store.folder(spec).weights() for spec in (baseline, peer)]
     assert ends[0].keys() == ends[1].keys()
     assert all(torch.allclose(value, ends[1][name], atol=1e-6) for name, value in ends[0].items())
+
+
+def test_a_control_is_made_from_what_a_co_trained_teacher_says(tmp_path: Path) -> None:
+    specs = plan(*WAYS["co-trained"], "controls=[class_mean]")
+    (control,) = [spec for spec in specs if spec.kind == "control"]
+    assert control.teacher in _peers(specs)
+    assert carry_out(specs, tmp_path) == []
 
 
 def test_the_file_of_each_holds_its_plain_weights(tmp_path: Path) -> None:

@@ -132,6 +132,25 @@ def test_no_gradient_of_one_networks_loss_reaches_another_or_its_adapters(option
         assert [name for name in reached if not name.startswith(allowed)] == []
 
 
+class Careless:
+    """A term that would let gradients through to whoever speaks."""
+
+    student_layers = teacher_layers = ("1",)
+
+    def __call__(self, student: Signals, teacher: Signals, batch: Batch) -> Tensor:
+        return (student.logits * teacher.logits + student.features["1"] * teacher.features["1"]).mean()
+
+
+def test_what_others_say_is_a_constant_whatever_a_term_does_with_it() -> None:
+    networks = [_linear(0), _linear(1)]
+    mode = Online(Cohort(networks), _everyone(2, {"careless": Term(Careless(), 1.0, 0)}), alpha=1.0)
+    parts = dict(zip(mode.part_names, mode.losses(_batch(torch.float64), None), strict=True))
+    for own, foreign in ((0, 1), (1, 0)):
+        asked = [next(networks[own].parameters()), next(networks[foreign].parameters())]
+        reached = torch.autograd.grad(parts[f"loss_{own + 1}"], asked, retain_graph=True, allow_unused=True)
+        assert [gradient is not None for gradient in reached] == [True, False]
+
+
 def test_compiled_networks_are_the_members_each_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[object] = []
     monkeypatch.setattr("torch.compile", lambda asked, **_options: compiled.append(asked.__self__.network) or asked)
