@@ -92,8 +92,9 @@ def task_of(spec: RunSpec, tau: float, lab: Lab) -> Task:
 
 
 def is_whole(spec: RunSpec) -> bool:
-    """Whether the task holds all that a run computes: labels, and softened logits at full weight from the start."""
-    return set(spec.terms) <= {"kd"} and not any(term.get("warmup_epochs") for term in spec.terms.values())
+    """Whether the task holds all that a run computes: labels, and a teacher's softened logits at full weight."""
+    is_taught = spec.teacher is not None or not spec.terms  # not by itself
+    return is_taught and set(spec.terms) <= {"kd"} and not any(one.get("warmup_epochs") for one in spec.terms.values())
 
 
 def _plain(parent: RunSpec, lab: Lab) -> nn.Module:
