@@ -76,6 +76,6 @@ class Past(nn.Module):
         """
         rows, now = torch.searchsorted(self.example_ids, ids), logits.to(self.logits.dtype)
         before = torch.where(self.met[rows, None], self.logits[rows], now)
-        self.logits[rows] = now
-        self.met[rows] = True
+        self.logits.index_copy_(0, rows, now)
+        self.met.index_fill_(0, rows, True)
         return before

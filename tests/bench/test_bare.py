@@ -105,3 +105,4 @@ def test_without_a_teacher_it_trains_on_labels(students: Students, lab: Lab) -> 
 def test_knowledge_beyond_softened_logits_is_known_to_be_left_out(students: Students) -> None:
     assert is_whole(students()[0])
     assert not is_whole(students(*CONV, "knowledge=[response/kd,feature/attention]")[0])
+    assert not is_whole(students("mode=ps_kd")[0])

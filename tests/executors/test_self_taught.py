@@ -17,7 +17,14 @@ PLANS = {
     "ps_kd": ("mode=ps_kd", "alpha=0.5,0.9", "student=mlp", "student.dropout=0.3"),
     "byot": ("mode=byot", *CONVOLUTIONAL, "alpha=0.5,0.9"),
     "byot, perceptrons": ("mode=byot", "mode.hint=0", "student=mlp64", "alpha=0.5,0.9"),
-    "born_again": ("mode=born_again", "mode.generations=2", "mode.ensemble=true", "tau=1,4", "controls=[class_mean]"),
+    "born_again": (
+        "data_seed=0",
+        "seeds=[0,1]",
+        "mode=born_again",
+        "mode.generations=2",
+        "mode.ensemble=true",
+        "controls=[class_mean]",
+    ),
 }
 
 
@@ -30,8 +37,13 @@ def test_side_by_side_they_leave_the_files_of_single_runs(tmp_path: Path, overri
     assert_same_runs(tmp_path / "together", tmp_path / "alone")
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
-@pytest.mark.parametrize("mode", ["ps_kd", "byot", "born_again"])
+@pytest.mark.parametrize(
+    ("mode", "precision"),
+    [
+        ("born_again", "fp32"),
+        *((mode, precision) for mode in ("ps_kd", "byot") for precision in ("fp32", "fp16", "bf16")),
+    ],
+)
 def test_cut_off_they_go_on_to_the_same_files(tmp_path: Path, mode: str, precision: str) -> None:
     specs = plan(*PLANS[mode], f"precision={precision}")
     assert carry_out(specs, tmp_path / "whole") == []
@@ -54,7 +66,7 @@ def test_what_is_kept_and_what_it_costs_are_the_plain_networks(tmp_path: Path, m
     baseline, student = plan(f"mode={mode}", "controls=[]", *CONVOLUTIONAL)
     assert carry_out([baseline, student], tmp_path) == []
     plain, kept = (lab_at(tmp_path).store.folder(spec) for spec in (baseline, student))
-    assert list(kept.weights()) == list(plain.weights())
+    assert kept.weights().keys() == plain.weights().keys()
     assert all(kept.result()[key] == plain.result()[key] for key in ("parameters", "flops"))
     assert kept.result()["parameters"] == parameters(finished_network(student, lab_at(tmp_path)))
 

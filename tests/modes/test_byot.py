@@ -113,9 +113,22 @@ def test_the_loss_is_the_ends_and_each_heads_and_the_hints() -> None:
     assert torch.allclose(parts["loss"], sides)
 
 
+class Leaking(nn.Module):
+    """A term that would let gradient through to its teacher."""
+
+    student_layers: tuple[str, ...] = ()
+    teacher_layers: tuple[str, ...] = ()
+
+    def forward(self, student: Signals, teacher: Signals, batch: Batch) -> Tensor:
+        return (student.logits - teacher.logits).square().mean()
+
+
 def test_the_end_is_a_teacher_without_gradient() -> None:
     network, alone, batch = _mlp(7, 5, 6), _mlp(7, 5, 6).double(), _batch()
-    _mode(network, _pair(THREE)).losses(batch, None)[0].backward()
+    terms = {"leaking": Term(Leaking(), 1.0, 0)}
+    mode = Byot(network, terms, pair=_pair(THREE), exported=network, alpha=ALPHA, needs_teacher=False, hint=HINT)
+    mode.trained.double()
+    mode.losses(batch, None)[0].backward()
     functional.cross_entropy(alone(batch.inputs), batch.labels).backward()
     ours, expected = (dict(one.named_parameters()) for one in (network, alone))
     reached = {name: not torch.allclose(ours[name].grad, expected[name].grad) for name in ours}
