@@ -92,7 +92,7 @@ def task_of(spec: RunSpec, tau: float, lab: Lab) -> Task:
 
 
 def is_whole(spec: RunSpec) -> bool:
-    """Whether the task holds all that a run computes: labels, and a teacher's softened logits at full weight throughout."""
+    """Whether the task holds all that a run computes: labels, and a teacher's softened logits at full weight."""
     by_epoch = spec.schedules or any(term.get("warmup_epochs") for term in spec.terms.values())
     by_itself = spec.terms and spec.teacher is None
     return set(spec.terms) <= {"kd"} and not by_epoch and not by_itself

@@ -117,9 +117,12 @@ def _alike(students: Sequence[Row], labelled: Mapping[int, str]) -> list[str]:
 
 
 def _teachers(students: Sequence[Row]) -> list[Row]:
-    """A row for each distinct teacher; none for those that nobody else teaches."""
-    taught = [row for row in reversed(students) if row["teacher"]]
-    return list({(row["teacher"], str(row["teacher_accuracy"])): row for row in taught}.values())[::-1]
+    """A row for each distinct teacher; none for students that have none."""
+    first: dict[tuple[str, str], Row] = {}
+    for row in students:
+        if row["teacher"]:
+            first.setdefault((row["teacher"], str(row["teacher_accuracy"])), row)
+    return list(first.values())
 
 
 def _fullest(rows: Sequence[Row]) -> Row:
@@ -136,7 +139,7 @@ def _title(rows: Sequence[Row], teachers: Sequence[Row], quote: Quote) -> tuple[
         quote(most["dataset"]) + _sized(": {} in the test set", most["test_examples"]),
         *(
             f"teacher {quote(row['teacher'])}{_sized(', trained on {}', row['teacher_train_size'])}: "
-            f"{wording.percent(row['teacher_accuracy'])} %"
+            f"{_teachers_accuracy(row)} %"
             for row in teachers
         ),
         f"student {quote(most['student'])}{_sized(', trained on {}', most['train_size'])}{epochs}, "
@@ -149,9 +152,15 @@ def _sized(template: str, size: float) -> str:
 
 
 def _teacher_line(row: Row, quote: Quote) -> Line:
-    accuracy = wording.percent(row["teacher_accuracy"])
     name = f"teacher {quote(row['teacher'])}"
-    return Line("teacher", name, False, accuracy, "", "", "", "", wording.NONE, wording.NONE, wording.NONE)
+    return Line(
+        "teacher", name, False, _teachers_accuracy(row), "", "", "", "", wording.NONE, wording.NONE, wording.NONE
+    )
+
+
+def _teachers_accuracy(row: Row) -> str:
+    """With its spread where each seed has its own teacher."""
+    return wording.spread(row["teacher_accuracy"], row["teacher_accuracy_std"])
 
 
 def _baseline_line(row: Row) -> Line:

@@ -1,10 +1,10 @@
-"""Gains over the baseline with their intervals, drawn over tau or in rows."""
+"""Gains over the baseline with their intervals, drawn over a number or in rows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kdrun.reports import wording
 from kdrun.reports.drawing import (
@@ -29,27 +29,45 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def over_tau(
-    axes: Axes, students: Mapping[str, Sequence[Row]], controls: Sequence[Row], *, columns: int, name: str
-) -> None:
-    """A curve for each series of students on a log2 axis, and one or a line for each control.
+class Across(NamedTuple):
+    """What curves stand over: a number > 0 of each row, on a logarithmic axis to a base."""
 
-    students: rows with temperatures > 0 by the name of their series, at most four.
+    name: str
+    of: Callable[[Row], float]
+    base: int
+
+
+TAU = Across("temperature tau", lambda row: float(row["tau"]), 2)
+
+
+def over(
+    across: Across,
+    axes: Axes,
+    students: Mapping[str, Sequence[Row]],
+    controls: Sequence[Row],
+    *,
+    columns: int,
+    name: str,
+) -> None:
+    """A curve for each series of students, and one or a line for each control.
+
+    students: rows by the name of their series, at most four.
     columns: of the legend. name: of the axis of gains.
     """
     axes.axhline(0, color=INK, linewidth=1, label="hard-label baseline")
     for control, colour in control_colours([row["knowledge"] for row in controls]).items():
-        _control(axes, [row for row in controls if row["knowledge"] == control], wording.spoken(control), colour)
+        alike = [row for row in controls if row["knowledge"] == control]
+        _control(across, axes, alike, wording.spoken(control), colour)
     for (kind, rows), (colour, mark) in zip(students.items(), SERIES, strict=False):
-        _curve(axes, rows, kind, colour, f"{mark}-")
+        _curve(across, axes, rows, kind, colour, f"{mark}-")
         for row in rows:
             if row["selected"]:
-                axes.scatter([row["tau"]], means([row]), **RING)
-    taus = sorted({row["tau"] for rows in students.values() for row in rows})
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(taus, [f"{tau:g}" for tau in taus])
+                axes.scatter([across.of(row)], means([row]), **RING)
+    numbers = sorted({across.of(row) for rows in students.values() for row in rows})
+    axes.set_xscale("log", base=across.base)
+    axes.set_xticks(numbers, [f"{number:,.6g}" for number in numbers])
     axes.minorticks_off()
-    axis_names(axes, "temperature tau", name)
+    axis_names(axes, wording.plain(across.name), name)
     legend(axes, columns)
 
 
@@ -74,19 +92,19 @@ def in_rows(axes: Axes, students: Sequence[Row], controls: Sequence[Row], *, let
     axis_names(axes, name, "")
 
 
-def _control(axes: Axes, rows: Sequence[Row], name: str, colour: str) -> None:
-    """A line with its interval where one set of runs serves every tau, else a curve of its own."""
+def _control(across: Across, axes: Axes, rows: Sequence[Row], name: str, colour: str) -> None:
+    """A line with its interval where one set of runs serves every number, else a curve of its own."""
     if len(rows) > 1:
-        _curve(axes, rows, name, colour, "s--")
+        _curve(across, axes, rows, name, colour, "s--")
         return
     mean, low, high = (100 * rows[0][f"gain_{part}"] for part in ("mean", "ci95_low", "ci95_high"))
     axes.axhline(mean, color=colour, linewidth=1.4, linestyle="--", label=as_label(name))
     axes.axhspan(low, high, color=colour, alpha=0.13, linewidth=0)
 
 
-def _curve(axes: Axes, rows: Sequence[Row], name: str, colour: str, line: str) -> None:
-    rising = sorted(rows, key=lambda row: row["tau"])
-    taus, within = [row["tau"] for row in rising], inside(rising, colour)
+def _curve(across: Across, axes: Axes, rows: Sequence[Row], name: str, colour: str, line: str) -> None:
+    rising = sorted(rows, key=across.of)
+    numbers, within = [across.of(row) for row in rising], inside(rising, colour)
     axes.errorbar(
-        taus, means(rising), yerr=reach(rising), fmt=line, color=colour, mfc=within, label=as_label(name), **MARKS
+        numbers, means(rising), yerr=reach(rising), fmt=line, color=colour, mfc=within, label=as_label(name), **MARKS
     )

@@ -12,10 +12,7 @@ from kdrun.reports import wording
 from kdrun.reports.wording import Quote, Row
 
 ALL_TOLD = 3  # so many points are told one by one; of more, the selected one and a count
-COVERS = (
-    "Intervals are two-sided 95 % paired t intervals over the seeds of the student; "
-    "the split of the data is fixed, and so is a teacher that all seeds share."
-)
+COVERS = "Intervals are two-sided 95 % paired t intervals over the seeds of the student; {} fixed."
 
 
 def sentences(comparison: DataFrame, quote: Quote) -> list[str]:
@@ -50,8 +47,11 @@ def headline(comparison: DataFrame, quote: Quote) -> str:
 
 
 def _told(students: Sequence[Row]) -> list[int]:
-    selected = [i for i, row in enumerate(students) if row["selected"]]
-    return selected or (list(range(len(students))) if len(students) <= ALL_TOLD else [])
+    """Those told one by one; of the rows of one point, which are other things rather than settings to choose, all."""
+    few = list(range(len(students))) if len(students) <= ALL_TOLD else []
+    if any(row["variant"] for row in students) and few:
+        return few
+    return [i for i, row in enumerate(students) if row["selected"]] or few
 
 
 def _verdict(row: Row, name: str, controls: Sequence[str], quote: Quote) -> str:
@@ -126,10 +126,12 @@ def _selection(students: Sequence[Row], names: Sequence[str], quote: Quote) -> l
         if row["selected"]
     ]
     if len(chosen) > 1:
-        return [f"Among the points with its validation examples, validation selects {one}." for one in chosen]
+        return [
+            f"Among the {_noun(students)}s with its validation examples, validation selects {one}." for one in chosen
+        ]
     if any(not math.isnan(row["validation_accuracy_mean"]) for row in students):
         return [f"The validation part selects {one}." for one in chosen]  # none where each point has its own
-    return ["No point is selected: there is no validation part, and the test set must not choose."]
+    return [f"No {_noun(students)} is selected: there is no validation part, and the test set must not choose."]
 
 
 def _count(students: Sequence[Row]) -> list[str]:
@@ -141,9 +143,14 @@ def _count(students: Sequence[Row]) -> list[str]:
     unbeaten = sum(row["explained_by"] != "" for row in students)
     explained = f" {unbeaten} of the better ones may be explained by a control alone." if unbeaten else ""
     return [
-        f"Of {len(students)} points against the baseline: {told}; "
+        f"Of {wording.count(len(students), _noun(students))} against the baseline: {told}; "
         f"{len(adjusted)} with p < 0.05 after Holm's correction for asking so often.{explained}"
     ]
+
+
+def _noun(students: Sequence[Row]) -> str:
+    """What the table's lines are, where a point of a sweep may have several."""
+    return "row" if any(row["variant"] for row in students) else "point"
 
 
 def _missing(students: Sequence[Row]) -> list[str]:
@@ -153,7 +160,14 @@ def _missing(students: Sequence[Row]) -> list[str]:
 
 
 def _cover(students: Sequence[Row]) -> list[str]:
-    return [COVERS] if any(row["n_seeds"] > 1 for row in students) else []
+    if all(row["n_seeds"] <= 1 for row in students):
+        return []
+    taught = [row for row in students if row["teacher"]]
+    own = sum(not math.isnan(row["teacher_accuracy_std"]) for row in taught)
+    if own and own == len(taught):
+        return [COVERS.format("each has its own teacher, and the split of the data is")]
+    the_teacher = "a teacher that all seeds share" if own else "the teacher"
+    return [COVERS.format(f"{the_teacher} and the split of the data are" if taught else "the split of the data is")]
 
 
 def _costs(students: Sequence[Row], quote: Quote) -> list[str]:

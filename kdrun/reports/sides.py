@@ -128,7 +128,7 @@ def _entries(runs: DataFrame, specs: Mapping[str, Spec], letter: str) -> Iterato
         model = row["teacher"] if role == "teacher" else row["student"]
         return Entry(letter, role, name, row["dataset"], model, len(used), _trained(used, specs), row)
 
-    for row in _first_of(students, "teacher", "teacher_accuracy"):
+    for row in _first_of([row for row in students if row["teacher"]], "teacher", "teacher_accuracy"):
         yield entry("teacher", f"teacher {row['teacher']}", row, by_number[row["point"]].teachers)
     for row in _first_of(students, "setting"):
         yield entry("baseline", "baseline (labels)", row, by_number[row["point"]].baseline)

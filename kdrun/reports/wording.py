@@ -44,9 +44,15 @@ def spoken(control: str) -> str:
 
 
 def labels(rows: Sequence[Row]) -> list[str]:
-    """Short names for the rows of a table; rows that would be called the same tell their overrides."""
-    first = [_label(row, many=len(rows) > 1) for row in rows]
-    return _told_apart(first, rows)
+    """Short names for the rows of a table; rows that would be called the same tell in what they differ.
+
+    Rows that differ in nothing but their variants are called by these alone.
+    """
+    told = [_label(row, many=len(rows) > 1) for row in rows]
+    variants = [row["variant"] for row in rows]
+    if len(set(told)) == 1 and all(variants) and len(set(variants)) == len(rows) > 1:
+        return variants
+    return _told_apart([_with_variant(*pair) for pair in zip(variants, told, strict=True)], rows)
 
 
 def learners(rows: Sequence[Row]) -> list[str]:
@@ -93,10 +99,12 @@ def _label(row: Row, many: bool) -> str:
     if row["role"] == "control":
         return spoken(row["knowledge"])
     if many and row["overrides"]:
-        told = str(row["overrides"])
-    else:
-        told = " ".join([row["knowledge"], *(f"{name}={row[name]:g}" for name in _given(row))])
-    return f"{row['variant']}, {told}" if row["variant"] else told
+        return str(row["overrides"])
+    return " ".join([row["knowledge"], *(f"{name}={row[name]:g}" for name in _given(row))])
+
+
+def _with_variant(variant: str, told: str) -> str:
+    return f"{variant}, {told}" if variant else told
 
 
 def _learner(row: Row) -> str:
@@ -112,8 +120,16 @@ def _given(row: Row) -> list[str]:
 
 
 def _told_apart(names: list[str], rows: Sequence[Row]) -> list[str]:
-    uses = Counter(names)
-    return [
-        f"{name} ({row['overrides']})" if uses[name] > 1 and row["overrides"] not in ("", name) else name
-        for name, row in zip(names, rows, strict=True)
-    ]
+    """Names of which no two are the same: by the rows' overrides, else their networks, at last by a number."""
+    for column in ("overrides", "student", "teacher"):
+        used = {name: {row[column] for other, row in zip(names, rows, strict=True) if other == name} for name in names}
+        names = [
+            f"{name} ({row[column]})" if len(used[name]) > 1 and row[column] not in ("", name) else name
+            for name, row in zip(names, rows, strict=True)
+        ]
+    uses, so_far = Counter(names), Counter[str]()
+    numbered = []
+    for name in names:
+        so_far[name] += 1
+        numbered.append(f"{name} #{so_far[name]}" if uses[name] > 1 else name)
+    return numbered

@@ -12,7 +12,7 @@ import pytest
 from kdrun.reports.reading import read_runs
 
 COLUMNS = (
-    "point role control seed run_id dataset teacher student knowledge mode tau alpha overrides train_size "
+    "point role control seed run_id dataset teacher student knowledge mode tau alpha overrides variant train_size "
     "teacher_train_size epochs test_accuracy test_nll test_ece test_examples validation_accuracy agreement "
     "parameters flops latency_ms train_seconds device precision latency_batch_ms batch_size "
     "validation_id hardware kdrun torch status"
@@ -69,11 +69,18 @@ class Runs:
         validation: float | None = None,
         missing: tuple[int, ...] = (),
         baseline: str = "baseline",
+        teachers: tuple[float, ...] = (0.94,),
         **given: object,
     ) -> Runs:
-        """Teacher, baseline, controls and students of one point; every control gains what smoothing gains."""
+        """Teachers, baseline, controls and students of one row; every control gains what smoothing gains.
+
+        teachers: accuracies of the one teacher, of one for each seed, or of none.
+        """
+        given |= {} if teachers else {"teacher": "", "agreement": None}
         told = {"knowledge": "kd"} | given
-        self.add(number, "teacher", 0, 0.94, **(given | {"run_id": f"teacher-{given.get('teacher', 'big')}"}))
+        for seed, accuracy in enumerate(teachers):
+            run_id = f"teacher-{given.get('teacher', 'big')}" + (f"-{seed}" if len(teachers) > 1 else "")
+            self.add(number, "teacher", seed, accuracy, **(given | {"run_id": run_id}))
         for seed in self.seeds:
             self.add(number, "baseline", seed, BASELINE[seed], **(given | {"run_id": f"{baseline}-{seed}"}))
             for control in controls:
@@ -162,3 +169,47 @@ def tau_sweep() -> Runs:
         validation = 0.9 - abs(number - 2) / 100
         built.point(number, gain, tau=tau, overrides=f"tau={tau}", validation=validation)
     return built
+
+
+@pytest.fixture
+def generations() -> Runs:
+    """Born-again networks: the teacher of a row is, for each seed, the student of the row before."""
+    built = Runs()
+    for number, gain in enumerate((0.004, 0.012, 0.013)):
+        before = tuple(accuracy - 0.002 * (number > 0) + 0.006 * number for accuracy in BASELINE)
+        name = f"small of generation {number}" if number else "small"
+        given = {"variant": f"generation {number + 1}", "mode": "born_again", "teacher": name}
+        built.point(number, gain, validation=0.9 + number / 1000, teachers=before, **given)
+    return built
+
+
+@pytest.fixture
+def peers() -> Runs:
+    """Mutual learning: networks without any teacher, put together (no epochs of their own) with their mean."""
+    built = Runs()
+    for number, (variant, gain) in enumerate([("peer 1", 0.008), ("peer 2", 0.001), ("peers' ensemble", 0.02)]):
+        built.point(number, gain, validation=0.9, teachers=(), variant=variant, mode="online")
+    for row in built.rows:
+        if row["role"] == "student":
+            row |= {"epochs": 0, "train_seconds": 0.01}
+    return built
+
+
+@pytest.fixture
+def assistants() -> Runs:
+    """One student, taught by the teacher and by an assistant between them."""
+    built = Runs().point(0, 0.01, validation=0.90, variant="direct", mode="assistant")
+    return built.point(1, 0.02, validation=0.91, variant="via mid", mode="assistant", teacher="mid", teachers=(0.92,))
+
+
+@pytest.fixture
+def omitted() -> Runs:
+    """A student that was not shown every class, and the same with its biases mended."""
+    built = Runs().point(0, -0.05, validation=0.85)
+    return built.point(1, 0.02, validation=0.91, variant="offset")
+
+
+@pytest.fixture
+def new_kinds(generations: Runs, peers: Runs, assistants: Runs, omitted: Runs) -> dict[str, Runs]:
+    """Reports with several rows at one point."""
+    return {"generations": generations, "peers": peers, "assistants": assistants, "omitted": omitted}

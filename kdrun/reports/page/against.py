@@ -28,12 +28,13 @@ def accuracy_against(cost: str, name: str, rows: Sequence[Row]) -> Figure:
     """
     figure, axes = new_figure(WIDTH, 3.4)
     kinds = {
-        "teacher": _distinct(rows, f"teacher_{cost}", "teacher_accuracy", None, "teacher"),
+        "teacher": _distinct(rows, f"teacher_{cost}", "teacher_accuracy", "teacher_accuracy_std", "teacher"),
         "baseline": _distinct(rows, f"student_{cost}", "baseline_accuracy_mean", "baseline_accuracy_std", "setting"),
         "student": [_point(row, f"student_{cost}", "student_accuracy_mean", "student_accuracy_std") for row in rows],
     }
     for (kind, points), colour, mark in zip(kinds.items(), (TEACHER, BASELINE, STUDENT), "Dso", strict=True):
-        _draw(axes, [point for point in points if point[0] > 0 and not math.isnan(point[1])], kind, colour, mark)
+        if known := [point for point in points if point[0] > 0 and not math.isnan(point[1])]:
+            _draw(axes, known, kind, colour, mark)
     for row in rows:
         if row["selected"]:
             axes.scatter([row[f"student_{cost}"]], [100 * row["student_accuracy_mean"]], **RING)
@@ -51,12 +52,11 @@ def accuracy_against(cost: str, name: str, rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def _distinct(rows: Sequence[Row], cost: str, accuracy: str, spread: str | None, key: str) -> list[Point]:
+def _distinct(rows: Sequence[Row], cost: str, accuracy: str, spread: str, key: str) -> list[Point]:
     found: dict[object, Point] = {}
     for row in rows:
         network = row["teacher"] if key == "teacher" else row["student"]
-        mean, std = row[accuracy], row[spread] if spread else math.nan
-        found.setdefault(row[key], (row[cost], mean, std, network))
+        found.setdefault((row[key], str(row[accuracy])), (row[cost], row[accuracy], row[spread], network))
     return list(found.values())
 
 

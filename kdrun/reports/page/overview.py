@@ -9,15 +9,16 @@ from pandas import DataFrame
 
 from kdrun.reports import wording
 from kdrun.reports.drawing import SERIES, new_figure
-from kdrun.reports.gains import in_rows, over_tau
+from kdrun.reports.gains import TAU, Across, in_rows, over
 from kdrun.reports.page.against import accuracy_against
 from kdrun.reports.page.grid import grid_figure
 from kdrun.reports.page.pictures import WIDTH, Picture, picture
+from kdrun.reports.swept import number, over_one_number
 from kdrun.reports.wording import Row
 
 COMPARISON = "comparison.csv"
 GAIN = "gain, percentage points"
-SAME_BUT_TAU_AND_ALPHA = ("setting", "teacher", "knowledge", "mode")
+SAME_BUT_TAU_AND_ALPHA = ("setting", "teacher", "knowledge", "mode", "variant")
 EACH_END = 12  # of more than twice as many points, those that gained most and those that gained least
 INTERVALS = "Bars are 95 % paired t intervals over seeds; a hollow mark has none."
 RING = " Ring: selected on validation."
@@ -38,16 +39,27 @@ def _gains(students: Sequence[Row], controls: Sequence[Row]) -> Picture:
     ring = RING if any(row["selected"] for row in students) else ""
     curves = _over_tau(students)
     if not curves:
-        return _in_rows(students, controls, ring)
+        key = over_one_number(students)
+        return _over(key, students, controls, ring) if key else _in_rows(students, controls, ring)
     shown, more = curves, ""
     if len(curves) > len(SERIES):
         shown = [next((curve for curve in curves if any(row["selected"] for row in curve)), curves[0])]
         more = " Every alpha is in the picture by tau and alpha."
     named = {_series_name(curve, many=len(curves) > 1): curve for curve in shown}
     figure, axes = new_figure(WIDTH, 3.6)
-    over_tau(axes, named, controls, columns=2, name=GAIN)
+    over(TAU, axes, named, controls, columns=2, name=GAIN)
     caption = f"Gain in test accuracy over the hard-label baseline at each temperature. {INTERVALS}{ring}{more}"
     return picture("gain", "Gain against tau", caption, COMPARISON, figure)
+
+
+def _over(key: str, students: Sequence[Row], controls: Sequence[Row], ring: str) -> Picture:
+    figure, axes = new_figure(WIDTH, 3.6)
+    across = Across(key, number, 10)
+    over(across, axes, {students[0]["knowledge"]: students}, controls, columns=2, name=GAIN)
+    axes.tick_params(axis="x", labelsize=8)
+    name = wording.plain(key)
+    caption = f"Gain in test accuracy over the hard-label baseline at each {name}. {INTERVALS}{ring}"
+    return picture("gain", f"Gain against {name}", caption, COMPARISON, figure)
 
 
 def _in_rows(students: Sequence[Row], controls: Sequence[Row], ring: str) -> Picture:
@@ -101,7 +113,9 @@ def _distinct(rows: Sequence[Row]) -> bool:
 def _grid(rows: Sequence[Row], number: int, alone: bool) -> Picture:
     figure, with_intervals = grid_figure(rows)
     first = rows[0]
-    whose = "" if alone else f": {first['knowledge']}, {first['student']} taught by {first['teacher']}"
+    by = f" taught by {first['teacher']}" if first["teacher"] else ""
+    named = f"{first['knowledge']}, {first['variant'] or first['student']}{by}"
+    whose = "" if alone else f": {named}"
     interval = ", with its 95 % paired t interval" if with_intervals else ""
     caption = f"Gain over the baseline, points{interval}. In round brackets: not resolved, or no interval."
     caption += " Frame: selected on validation." if any(row["selected"] for row in rows) else ""
@@ -115,9 +129,11 @@ def _costs(students: Sequence[Row]) -> list[Picture]:
     sized = [row for row in students if row["student_parameters"] > 0]
     if sized:
         figure = accuracy_against("parameters", "parameters", sized)
-        caption = f"Test accuracy of teacher, baseline and students of each size. {spread}"
+        teacher = "teacher, " if any(row["teacher"] for row in sized) else ""
+        caption = f"Test accuracy of {teacher}baseline and students of each size. {spread}"
         pictures.append(picture("parameters", "Accuracy against parameters", caption, COMPARISON, figure))
-    timed = [row for row in students if row["speed_up"] > 0]  # known where the teacher's device is the student's
+    # Known where the teacher's device is the student's; where there is no teacher, all of one device compare.
+    timed = [row for row in students if row["speed_up"] > 0 or (not row["teacher"] and row["student_latency_ms"] > 0)]
     here = [row for row in timed if row["device"] == timed[0]["device"]]
     if here:
         figure = accuracy_against("latency_ms", "latency at batch 1, ms", here)

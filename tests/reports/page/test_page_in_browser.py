@@ -21,7 +21,7 @@ def file(runs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, (tau, gain) in enumerate([(1, 0.002), (4, 0.029), (8, 0.031)]):
         told = {"teacher": "<b onmouseover=alert(1)>big</b>", "overrides": f"tau={tau}", "tau": tau}
         built.point(number, gain, validation=0.9 - abs(number - 1) / 100, **told)
-        built.point(number + 3, gain / 2, validation=0.8, alpha=0.3, **told)
+        built.point(number + 3, gain / 2, validation=0.8, alpha=0.3, **told | {"overrides": f"tau={tau} alpha=0.3"})
     folder = built.write_details(built.write(tmp_path_factory.mktemp("page"), rows=999))
     write_report(folder)
     return folder / "report.html"
