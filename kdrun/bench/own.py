@@ -16,6 +16,7 @@ from kdrun.experiment.lab import Lab
 from kdrun.experiment.measure import identity
 from kdrun.experiment.running import mode_of
 from kdrun.experiment.train import Interrupted, Rows
+from kdrun.models import FromParents
 from kdrun.runs.spec import RunSpec
 from kdrun.training.learner import Position
 
@@ -71,8 +72,10 @@ def forget(specs: Sequence[RunSpec], lab: Lab) -> None:
 def put_untrained(spec: RunSpec, lab: Lab) -> None:
     """Puts a run into the store as if it were finished: with the weights that it begins with.
 
-    Batch norm's statistics are those of one batch, so that what passes through stays in range.
+    Batch norm's statistics are those of one batch, so that what passes through stays in range. Its parents come first.
     """
+    for parent in spec.parents:
+        put_untrained(parent, lab)
     network = mode_of(spec, lab).student.to(lab.device)
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
@@ -83,4 +86,5 @@ def put_untrained(spec: RunSpec, lab: Lab) -> None:
     result = {**identity(spec), "test_accuracy": 0.0, "test_examples": 0, "train_seconds": 0.0}
     folder = lab.store.folder(spec)
     folder.start(spec, {})
-    folder.finish(network.state_dict(), [], "id,label,predicted,confidence\n", (), result)
+    state = network.own_state() if isinstance(network, FromParents) else network.state_dict()
+    folder.finish(state, [], "id,label,predicted,confidence\n", (), result)

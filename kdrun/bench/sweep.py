@@ -11,6 +11,7 @@ from kdrun.bench.own import Executor, own_loop, put_untrained
 from kdrun.bench.rounds import CLOCKS, interleaved
 from kdrun.bench.spread import spread
 from kdrun.bench.step import Told
+from kdrun.errors import UserError
 from kdrun.experiment.lab import Lab
 from kdrun.experiment.measure import environment
 from kdrun.runs.spec import RunSpec
@@ -31,6 +32,11 @@ def bench_sweep(
     Returns plain values, times in milliseconds; the share is that of one step of all over the sum of k single steps.
     """
     specs = together[0]
+    if len({spec.teacher for spec in specs}) > 1:
+        raise UserError(
+            "an arithmetic mean of networks is another teacher at each tau, and runs side by side have one; "
+            "use teacher.mean=geometric"
+        )
     for runs, lab, _ in (together, alone):
         for parent in dict.fromkeys(parent for spec in runs for parent in spec.parents):
             put_untrained(parent, lab)

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from kdrun.data.split import Part
 from kdrun.errors import UserError
-from kdrun.experiment.build import network_of
 from kdrun.experiment.lab import Lab
-from kdrun.experiment.running import mode_of
+from kdrun.experiment.running import finished_network, mode_of
 from kdrun.runs.spec import RunSpec
 
 
@@ -87,7 +86,8 @@ def task_of(spec: RunSpec, tau: float, lab: Lab) -> Task:
         label_weight=1 - spec.alpha,
         teacher_weight=spec.alpha * float(kd.get("weight", 1.0)),
         student=mode_of(spec, lab).student.to(lab.device),
-        teacher=next((_plain(parent, lab) for parent in spec.parents), None),
+        # As it was trained, whatever kdrun makes of it to have it teach.
+        teacher=None if spec.teacher is None else finished_network(spec.teacher, lab),
     )
 
 
@@ -95,11 +95,3 @@ def is_whole(spec: RunSpec) -> bool:
     """Whether the task holds all that a run computes: labels, and softened logits at full weight from the start."""
     by_epoch = spec.schedules or any(term.get("warmup_epochs") for term in spec.terms.values())
     return set(spec.terms) <= {"kd"} and not by_epoch
-
-
-def _plain(parent: RunSpec, lab: Lab) -> nn.Module:
-    """A finished run's network as it was trained, whatever kdrun makes of it to have it teach."""
-    data = lab.data(parent.dataset)
-    network = network_of(parent.model, data.image_shape, data.num_classes)
-    network.load_state_dict(lab.store.folder(parent).weights())
-    return network.to(lab.device)

@@ -143,6 +143,10 @@ def _laboratory(points: Sequence[PointConfig]) -> Iterator[tuple[list[RunSpec], 
     executor = executor_of(replace(config, executor={**config.executor, "state_every_s": float("inf")}))
     uses = comparison_plan(points).uses
     specs = list(dict.fromkeys(use.spec for use in uses if use.role == "student"))
+    if not all(spec.is_trained for spec in specs):
+        raise UserError(
+            f"mode={config.mode['name']} trains several networks as one; the bench times one student, type mode=offline"
+        )
     with TemporaryDirectory(prefix="kdrun-bench-") as folder:
         lab = lab_for(config, Store(Path(folder)))
         lab.caching = decide_for(specs, lab, executor, config).caching

@@ -76,7 +76,7 @@ def teach(
     failures = _carry_out(plan, config, store, output, retrain_damaged=retrain_damaged)
     store.write_results()
     _raise_first(failures)
-    output.taught(store.folder(plan.runs[0]))
+    output.taught(store.folder(plan.uses[0].spec))
 
 
 def _carry_out(plan: Plan, config: Config, store: Store, output: Output, *, retrain_damaged: bool) -> list[str]:

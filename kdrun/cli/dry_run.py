@@ -78,7 +78,7 @@ def _descriptions(plan: Plan, lab: Lab) -> list[Description]:
     """Each distinct student with its teacher; teachers alone where there is no student. Every run is tried."""
     from kdrun.experiment.describe import describe
 
-    wanted = "student" if any(use.role == "student" for use in plan.uses) else "teacher"
+    students = {use.spec for use in plan.uses if use.role == "student"}
     tried: dict[RunSpec, Description] = {}
     shown: dict[Description, None] = {}
     for spec in filter(lambda spec: spec.is_trained, plan.runs):
@@ -86,7 +86,7 @@ def _descriptions(plan: Plan, lab: Lab) -> list[Description]:
         alike = replace(spec, seed=0, data_seed=0, alpha=float(spec.alpha > 0))
         if alike not in tried:
             tried[alike] = describe(alike, lab.data(alike.dataset))
-        if spec.kind == wanted:
+        if spec in (students or plan.runs):
             shown[tried[alike]] = None
     return list(shown)
 

@@ -50,7 +50,7 @@ class Live:
         self._screen.stop()
 
     def started(self, specs: Sequence[RunSpec], epochs: int, done: Position) -> None:
-        self._show(specs, _Group(words.title(specs), f"{done.epoch}/{epochs}", "", ""))
+        self._show(specs, _Group(words.title(specs), f"{done.epoch}/{epochs}" if epochs else words.NO_EPOCHS, "", ""))
 
     def epoch(self, rows: Rows) -> None:
         spec, row = next(iter(rows.items()))

@@ -47,8 +47,7 @@ class Plain:
             self._numbers.setdefault(spec, before + len(self._numbers) + 1)
         numbers = words.spread([self._numbers[spec] for spec in specs], "{}", "-")
         goes_on = f", goes on in epoch {done.epoch + 1}" if any(done) else ""
-        counted = f"{epochs} epoch{'' if epochs == 1 else 's'}"
-        self._print(f"[{numbers}/{self._tally.total}] {words.title(specs)}: {counted}{goes_on}")
+        self._print(f"[{numbers}/{self._tally.total}] {words.title(specs)}: {words.work(specs, epochs)}{goes_on}")
 
     def epoch(self, rows: Rows) -> None:
         if time.monotonic() - self._printed >= EVERY_S:

@@ -10,9 +10,20 @@ if TYPE_CHECKING:
     from kdrun.runs.spec import RunSpec
 
 
+NO_EPOCHS = "–"  # of runs that train nothing
+
+
 def title(specs: Sequence[RunSpec]) -> str:
     """What is in training: a run's title, or how many there are."""
     return specs[0].title if len(specs) == 1 else f"{len(specs)} runs side by side"
+
+
+def work(specs: Sequence[RunSpec], epochs: int) -> str:
+    """What runs side by side are going to do: `3 epochs`, or `put together from 3 runs`."""
+    if epochs:
+        return f"{epochs} epoch{'' if epochs == 1 else 's'}"
+    parents = dict.fromkeys(parent for spec in specs for parent in spec.parents)
+    return f"put together from {len(parents)} run{'' if len(parents) == 1 else 's'}"
 
 
 def spread(values: Sequence[float], form: str, between: str) -> str:

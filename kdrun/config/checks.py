@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kdrun.config.explain import shown
-from kdrun.config.schema import Cache, Config
+from kdrun.config.schema import MEANS, Cache, Config
 from kdrun.errors import UserError
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
@@ -36,7 +36,7 @@ def check(config: Config) -> None:
     _check_names(config)
     _check_schedules(config)
     _check_mode(config.mode)
-    _at_least(1, "teacher.members", config.teacher["members"])
+    _check_crowd(config)
     if not config.knowledge:
         raise UserError("knowledge is empty; choose at least one term, such as knowledge=response/kd")
     _check_terms("knowledge", config.knowledge)
@@ -86,6 +86,15 @@ def _check_start(key: str, schedule: Any, fits: Callable[[float], bool], expecte
         raise UserError(f"{key} must be a group with name, _target_ and start; a name alone is a constant")
     if "start" in schedule and not (_is_number(schedule["start"]) and fits(schedule["start"])):
         raise UserError(f"{key}.start must be {expected}, got {shown(schedule['start'])}")
+
+
+def _check_crowd(config: Config) -> None:
+    members, mean = config.teacher["members"], config.teacher["mean"]
+    _at_least(1, "teacher.members", members)
+    if members > 1 and config.teachers:
+        raise UserError(f"teacher.members={members} and teachers=[...] exclude each other; leave one of them out")
+    if mean not in MEANS:
+        raise UserError(f"teacher.mean must be {' or '.join(MEANS)}, got {shown(mean)}")
 
 
 def _check_terms(key: str, terms: Any) -> None:

@@ -63,9 +63,16 @@ class Composer:
         return replace(config, teachers=self._models("teachers", config.teachers), mode={**config.mode, **named})
 
     def _models(self, key: str, names: Any) -> list[Any]:
+        numbers = [name for name in names if isinstance(name, int | float)] if isinstance(names, list) else []
+        if numbers:
+            raise UserError(f"{key}: {numbers[0]} reads as a number; name a run by the whole of its id (`kdrun runs`)")
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise UserError(f"{key} must be a list of names, such as {key}=[mlp300,mlp64], got {explain.shown(names)}")
-        return [self._model(name) if name in self.groups["student"] else name for name in names]
+        known = self.groups["student"]
+        for name in names:
+            if key != "teachers" and name not in known:  # those may also be finished runs
+                raise explain.unknown_network(key, name, known)
+        return [self._model(name) if name in known else name for name in names]
 
     def _model(self, name: str) -> Any:
         """The architecture of a file of conf/model."""

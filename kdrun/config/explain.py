@@ -49,12 +49,18 @@ def unknown_option(group: str, value: str, options: Sequence[str]) -> UserError:
     return UserError(f"unknown {group} {value!r}{hint or f'; `kdrun options {group}` lists them'}")
 
 
+def unknown_network(key: str, name: str, known: Sequence[str]) -> UserError:
+    """The error for a name in a list of networks that no file of conf/model has."""
+    hint = _suggest(name, known) or "; `kdrun options student` lists them"
+    return UserError(f"{key}: unknown network {name!r}{hint}")
+
+
 def wrong_type(key: str, value: Any, message: str) -> UserError:
     """The error for a value of another type than the schema's, from OmegaConf's own message."""
     if value is None:
         return UserError(f"{key} must have a value, got null")
     if "List" in message or "list" in message:
-        return UserError(f"{key} must be a list, such as {key}=[0,1,2], got {shown(value)}")
+        return UserError(f"{key} must be a list, written {key}=[...], got {shown(value)}")
     kind = next((text for name, text in _KINDS.items() if f"converted to {name}" in message), None)
     return UserError(f"{key} must be {kind or 'a group of keys, not one value'}, got {shown(value)}")
 

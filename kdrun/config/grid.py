@@ -36,6 +36,8 @@ MOST_POINTS = 10_000
 _OF_THE_COMMAND = ("outputs", "data_root", "device", "compile", "cuda_graphs", "executor", "cache", "tracker", "sweep")
 _OF_A_RUN = ("cache.dtype",)  # although what it belongs to is not
 
+_LISTS = ("seeds", "teachers", ".path", ".peers")  # ends of keys whose value may be typed without its brackets
+
 
 def expand(overrides: Sequence[str], groups: Mapping[str, Sequence[str]]) -> list[Point]:
     """The points of a grid: one for each combination of the values that the overrides name, in the order typed.
@@ -59,7 +61,8 @@ def one_point(overrides: Sequence[str], groups: Mapping[str, Sequence[str]], com
     """
     for override in _parse(overrides):
         if override.is_sweep_override():
-            hint = f"; a list is written {override.key_or_group}=[...]" if "seeds" in override.key_or_group else ""
+            is_list = override.key_or_group.endswith(_LISTS)
+            hint = f"; a list is written {override.key_or_group}=[...]" if is_list else ""
             raise UserError(
                 f"{override.input_line} names several values: use `kdrun sweep`, not `kdrun {command}`{hint}"
             )

@@ -11,6 +11,7 @@ from omegaconf import MISSING
 # What `teacher` says beside its architecture: how many networks it is, of seeds that follow each other, and which mean
 # of their softened probabilities they give.
 CROWD: Mapping[str, Any] = {"members": 1, "mean": "arithmetic"}
+MEANS = ("arithmetic", "geometric")
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ class Agenda:
         """The runs that are neither finished, by whichever process, nor failed."""
         for spec in self._left:
             if any(parent in self.failures for parent in spec.parents):
-                self.failures[spec] = f"{spec.title}: not trained, because its teacher could not be"
+                missing = "its teacher" if spec.is_trained else "what it is made of"
+                self.failures[spec] = f"{spec.title}: not trained, because {missing} could not be"
                 self._observer.failed(spec, self.failures[spec])
         self._left = [spec for spec in self._left if spec not in self.failures and not self._is_finished(spec)]
         return self._left

@@ -54,7 +54,7 @@ def answers(spec: RunSpec, lab: Lab) -> Answers:
 
 def _networks(spec: RunSpec, lab: Lab) -> dict[str, RunSpec]:
     teacher = spec.teacher
-    if teacher is None:
+    if teacher is None or spec.kind == "teacher":
         return {spec.kind: spec}
     baseline = {"baseline": spec.baseline} if lab.store.folder(spec.baseline).is_finished else {}
     return {"teacher": teacher, **baseline, spec.kind: spec}

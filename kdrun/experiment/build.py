@@ -59,9 +59,13 @@ def dataset_description(config: Mapping[str, Any], data_root: Path) -> dict[str,
 
 
 def network_of(model: Mapping[str, Any], image_shape: tuple[int, int, int], num_classes: int) -> nn.Module:
-    """A fresh network for images (C, H, W), drawn from the current random state."""
+    """A fresh network for images (C, H, W), drawn from the current random state; the members of a cohort in order."""
     import torch
 
+    if "members" in model:
+        from kdrun.models.cohort import Cohort
+
+        return Cohort([network_of(one, image_shape, num_classes) for one in model["members"]])
     channels, height, width = image_shape
     if height != width:
         raise UserError(f"images must be square, got {height}x{width}; set dataset.source.image_size")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, zip_longest
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from kdrun.experiment.memory import StepMemory, step_memory
 from kdrun.experiment.networks import Parts, mode_from, shapes_only
 from kdrun.knowledge import Knowledge
 from kdrun.metrics.cost import flops, parameters
+from kdrun.models.cohort import Cohort
 from kdrun.runs.spec import RunSpec
 from kdrun.signals import Batch, Pair
 
@@ -74,7 +76,7 @@ def describe(spec: RunSpec, data: Data) -> Description:
     parts, teachers = shapes_only(spec, data), [shapes_only(one, data).kept for one in _asked(spec)]
     mode = mode_from(spec, parts)
     mode.trained.to("meta").train()  # a term may have been given tensors that are elsewhere (ids of examples)
-    adapters = {name: dict(_adapters(term.knowledge, name)) for name, term in parts.terms.items()}
+    adapters = {name: dict(_adapters(term.knowledge, name)) for name, term, _ in parts.taught()}
     networks = _networks(spec, parts, teachers, batch)
     with _watched(chain.from_iterable(some.values() for some in adapters.values())) as called:
         memory: StepMemory | str
@@ -83,8 +85,8 @@ def describe(spec: RunSpec, data: Data) -> Description:
         except RuntimeError as error:
             memory = str(error).partition("\n")[0]
     terms = (
-        TermShapes(name, tuple(_layers(term.knowledge, parts.pair)), tuple(_with_ends(adapters[name], called)))
-        for name, term in parts.terms.items()
+        TermShapes(name, tuple(_layers(term.knowledge, pair)), tuple(_with_ends(adapters[name], called)))
+        for name, term, pair in parts.taught()
     )
     return Description(networks, tuple(terms), len(batch.ids), spec.precision, memory)
 
@@ -99,13 +101,17 @@ def _batch(size: int, data: Data) -> Batch:
 
 
 def _networks(spec: RunSpec, parts: Parts, teachers: list[nn.Module], batch: Batch) -> tuple[NetworkCost, ...]:
-    def cost(run: RunSpec, network: nn.Module, note: str = "") -> NetworkCost:
-        return NetworkCost(run.kind + note, run.model["name"], parameters(network), flops(network, batch.inputs))
+    def cost(role: str, model: Mapping[str, Any], network: nn.Module) -> NetworkCost:
+        return NetworkCost(role, model["name"], parameters(network), flops(network, batch.inputs))
 
-    costs = [cost(parent, network) for parent, network in zip(_asked(spec), teachers, strict=True)]
-    costs.append(cost(spec, parts.network))
+    if isinstance(parts.network, Cohort):
+        listening = {lesson.student for lesson in parts.lessons}
+        roles = ["student" if place in listening else "teacher" for place in range(len(parts.network.members))]
+        return tuple(map(cost, roles, spec.model["members"], parts.network.members))
+    costs = [cost(run.kind, run.model, network) for run, network in zip(_asked(spec), teachers, strict=True)]
+    costs.append(cost(spec.kind, spec.model, parts.network))
     if parts.kept is not parts.network:
-        costs.append(cost(spec, parts.kept, ", kept"))
+        costs.append(cost(f"{spec.kind}, kept", spec.model, parts.kept))
     return tuple(costs)
 
 

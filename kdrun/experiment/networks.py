@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
+from kdrun.errors import UserError
 from kdrun.experiment.build import make, network_of, shapes_of, terms_of
 from kdrun.experiment.lab import Data
 from kdrun.knowledge import Tempered
@@ -15,27 +16,36 @@ from kdrun.modes import Mode
 from kdrun.modes.courses import Course
 from kdrun.modes.loss import Alpha, Term
 from kdrun.modes.offline import Offline
+from kdrun.modes.online import Lesson
 from kdrun.runs.spec import RunSpec
 from kdrun.seeding import mix
 from kdrun.signals import Pair, Signals
 from kdrun.training.precision import seed_device
 
 # Purposes of a run's seed, apart so that a term with adapters leaves the student's initial weights as they are.
-_NETWORK, _TERMS = 1, 2
+_NETWORK, _TERMS, _MODE = 1, 2, 3
 
 
 class Parts(NamedTuple):
     """What a run is made of.
 
     network: the one that is trained. pair: its shapes and its teacher's.
-    terms: knowledge by name, with its adapters.
+    terms: knowledge by name, with its adapters; none in a cohort.
     kept: the network that is evaluated and kept; not `network` itself where a term brings another head.
+    lessons: what the networks of a cohort take from each other.
     """
 
     network: nn.Module
     pair: Pair
     terms: dict[str, Term]
     kept: nn.Module
+    lessons: tuple[Lesson, ...] = ()
+
+    def taught(self) -> Iterator[tuple[str, Term, Pair]]:
+        """Every term by the name that it has among all, with the shapes that it was made for."""
+        yield from ((name, term, self.pair) for name, term in self.terms.items())
+        for lesson in self.lessons:
+            yield from ((name, lesson.terms[term], lesson.pair) for term, name in lesson.names().items())
 
 
 def parts_of(spec: RunSpec, data: Data, device: torch.device, kept: Callable[[RunSpec], nn.Module]) -> Parts:
@@ -51,12 +61,15 @@ def parts_of(spec: RunSpec, data: Data, device: torch.device, kept: Callable[[Ru
     network = _network(spec, data, kept)
     pair = _pair(spec, data)
     seed_device(device, mix(spec.seed, _TERMS))
-    terms = {name: _tempered(term, spec) for name, term in terms_of(spec.terms, pair).items()}
+    if "members" in spec.model:
+        return Parts(network, pair, {}, network, _lessons(spec, pair, data))
+    terms = _terms(spec, pair)
     exported = network
-    for term in terms.values():
+    for name, term in terms.items():
         if hasattr(term.knowledge, "export"):
-            (teacher,) = spec.parents
-            exported = term.knowledge.export(exported, kept(teacher))
+            if spec.teacher is None:
+                raise UserError(f"knowledge {name} takes over a teacher's classifier, and here is none; choose another")
+            exported = term.knowledge.export(exported, kept(spec.teacher))
     return Parts(network, pair, terms, exported)
 
 
@@ -79,31 +92,61 @@ def _pair(spec: RunSpec, data: Data) -> Pair:
     """The shapes of a run's two networks; without a teacher the student stands on both sides."""
     with torch.device("meta"):
         network = _network(spec, data, lambda parent: shapes_only(parent, data).kept)
-        student = _signals(spec, network, data)
-    teacher = student if spec.teacher is None else _signals(spec.teacher, shapes_only(spec.teacher, data).kept, data)
+        student = _signals(spec, spec.model, network, data)
+    teacher = student
+    if spec.teacher is not None:
+        teacher = _signals(spec.teacher, spec.teacher.model, shapes_only(spec.teacher, data).kept, data)
     return Pair(student, teacher, data.num_classes, data.training_part(spec).ids.cpu().sort().values)
 
 
-def _signals(spec: RunSpec, network: nn.Module, data: Data) -> Signals:
-    return shapes_of(network, f"{spec.kind} {spec.model['name']}", data.image_shape, data.num_classes)
+def _lessons(spec: RunSpec, pair: Pair, data: Data) -> tuple[Lesson, ...]:
+    """Who hears whom in a cohort, each with terms of its own.
+
+    Raises UserError for a term that needs a finished teacher.
+    """
+    models, mode = spec.model["members"], spec.mode or {}
+    with torch.device("meta"):
+        said = [_signals(spec, one, network_of(one, data.image_shape, data.num_classes), data) for one in models]
+    lessons = []
+    for student, speakers in enumerate(mode["hears"]):
+        for teacher in speakers:
+            between = pair._replace(student=said[student], teacher=said[teacher])
+            lessons.append(Lesson(student, teacher, between, _terms(spec, between)))
+    for name, term in lessons[0].terms.items():
+        if hasattr(term.knowledge, "export"):
+            raise UserError(
+                f"knowledge {name} takes over a finished teacher's classifier, and mode={mode['name']} has none; "
+                "choose other knowledge, or mode=offline"
+            )
+    return tuple(lessons)
+
+
+def _signals(spec: RunSpec, model: Mapping[str, Any], network: nn.Module, data: Data) -> Signals:
+    return shapes_of(network, f"{spec.kind} {model['name']}", data.image_shape, data.num_classes)
 
 
 def mode_from(spec: RunSpec, parts: Parts) -> Mode:
-    """Who teaches whom, with a run's networks."""
+    """Who teaches whom, with a run's networks; what a mode adds to them is freshly initialised."""
+    seed_device(torch.device("cpu"), mix(spec.seed, _MODE))
     alpha: Alpha = _course(spec, "alpha", spec.alpha) if "alpha" in spec.schedules else spec.alpha
+    given: dict[str, Any] = {
+        "pair": parts.pair,
+        "exported": parts.kept,
+        "alpha": alpha,
+        "needs_teacher": spec.teacher is not None,
+    }
     if spec.mode is None:
-        return Offline(
-            parts.network, parts.terms, exported=parts.kept, alpha=alpha, needs_teacher=spec.teacher is not None
-        )
-    mode: Mode = make(
-        {key: value for key, value in spec.mode.items() if key != "name"},
-        parts.network,
-        parts.terms,
-        exported=parts.kept,
-        alpha=alpha,
-        needs_teacher=spec.teacher is not None,
-    )
+        return Offline(parts.network, parts.terms, **given)
+    own = {key: value for key, value in spec.mode.items() if key not in ("name", "hears")}
+    if parts.lessons:
+        cohort: Mode = make(own, parts.network, parts.lessons, alpha=alpha)
+        return cohort
+    mode: Mode = make(own, parts.network, parts.terms, **given)
     return mode
+
+
+def _terms(spec: RunSpec, pair: Pair) -> dict[str, Term]:
+    return {name: _tempered(term, spec) for name, term in terms_of(spec.terms, pair).items()}
 
 
 def _tempered(term: Term, spec: RunSpec) -> Term:

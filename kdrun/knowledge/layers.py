@@ -14,9 +14,13 @@ def feature(signals: Signals, role: str, layer: str) -> Tensor:
     role: whose signals these are, `student` or `teacher`, for the message.
     Raises UserError for a layer that is not there, listing those that are.
     """
+    if not signals.features:
+        raise UserError(
+            f"the {role} gives logits only, as every ensemble does, and has no layer {layer!r}; "
+            "use knowledge=response/kd or another of response/"
+        )
     if layer not in signals.features:
-        there = ", ".join(signals.features) or "none"
-        raise UserError(f"the {role} has no layer {layer!r}; choose one of: {there}")
+        raise UserError(f"the {role} has no layer {layer!r}; choose one of: {', '.join(signals.features)}")
     return signals.features[layer]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from kdrun.errors import UserError
+from kdrun.models.taps import Tap
 
 Mean = Literal["arithmetic", "geometric"]
 
@@ -27,10 +28,10 @@ class Ensemble(nn.Module):
     Source: Hinton, Vinyals, Dean 2015, arXiv:1503.02531, section 2 (either mean, as soft targets).
     """
 
+    layers: Mapping[str, Tap] = {}
+
     def __init__(self, networks: Sequence[nn.Module], *, mean: Mean, tau: float | None = None) -> None:
         super().__init__()
-        if mean not in ("arithmetic", "geometric"):
-            raise UserError(f"teacher.mean must be arithmetic or geometric, got {mean!r}")
         if mean == "arithmetic" and not (tau is not None and tau > 0):
             raise ValueError(f"an arithmetic mean is taken at a temperature > 0, got {tau}")
         self.members = nn.ModuleList(networks)
@@ -40,7 +41,7 @@ class Ensemble(nn.Module):
         logits = torch.stack([member(inputs).float() for member in self.members])  # (M, B, K)
         if self._tau is None:
             return logits.mean(0)
-        return self._tau * ((logits / self._tau).log_softmax(-1).logsumexp(0) - torch.tensor(len(logits)).log())
+        return self._tau * ((logits / self._tau).log_softmax(-1).logsumexp(0) - math.log(len(self.members)))
 
     def own_state(self) -> dict[str, Tensor]:
         return {}

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.nn import functional
 
+from kdrun.errors import UserError
 from kdrun.knowledge import Knowledge, Tempered
 from kdrun.knowledge.precision import in_float32
 from kdrun.modes.courses import Course
@@ -84,3 +85,10 @@ def part_names(terms: Mapping[str, Term], alpha: Alpha) -> tuple[str, ...]:
     """Names of what `combined` returns, in its order."""
     by_labels, by_teacher = sides(alpha)
     return ("loss", *(["ce"] if by_labels else []), *(terms if by_teacher else []))
+
+
+def check_reads_logits(terms: Mapping[str, Term], because: str) -> None:
+    """Raises UserError for a term that reads features. because: why there are logits alone, as a clause."""
+    for name, term in terms.items():
+        if term.knowledge.student_layers or term.knowledge.teacher_layers:
+            raise UserError(f"knowledge {name} reads features, and {because}; choose such as knowledge=response/kd")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from kdrun.models import TappedNetwork
 from kdrun.modes.loss import Alpha, Term, combined, part_names, sides
-from kdrun.signals import Batch, Signals
+from kdrun.signals import Batch, Pair, Signals
 
 
 class Offline:
@@ -17,6 +17,7 @@ class Offline:
 
     student: the network to train.
     terms: knowledge by name; those that are modules are trained with the student (adapters).
+    pair: shapes of the networks' signals, for modes that add something to a network; not looked at.
     exported: the network to evaluate and keep; the student itself unless a term changes its head.
     alpha: in [0, 1], weight of the teacher's side.
     needs_teacher: False where the terms ignore the teacher's signals (a control without a teacher).
@@ -27,6 +28,7 @@ class Offline:
         student: nn.Module,
         terms: Mapping[str, Term],
         *,
+        pair: Pair,
         exported: nn.Module,
         alpha: Alpha,
         needs_teacher: bool,

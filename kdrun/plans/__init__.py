@@ -46,20 +46,28 @@ class Use:
 
 @dataclass(frozen=True)
 class Learner:
-    """A run of a row. seed: with whose baseline it is paired. teacher, baseline: what it is set beside."""
+    """A run of a row. seed: with whose baseline it is paired. teacher, baseline: what it is set beside.
+
+    substituted: of whose signals its controls' targets are made; None: of its teacher's.
+    """
 
     seed: int
     run: RunSpec
     teacher: RunSpec | None
     baseline: RunSpec
+    substituted: RunSpec | None = None
 
 
 @dataclass(frozen=True)
 class Row:
-    """Runs that make one row of a table, one for each seed. variant: tells it from a point's other rows."""
+    """Runs that make one row of a table, one for each seed.
+
+    variant: tells it from a point's other rows. teachers: what its teachers are called; empty: as their networks.
+    """
 
     learners: tuple[Learner, ...]
     variant: str = ""
+    teachers: str = ""
 
 
 class Way(Protocol):

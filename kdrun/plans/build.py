@@ -60,14 +60,18 @@ def _compared(point: int, row: Row, specs: Specs) -> Iterator[Use]:
         yield Use(point, "baseline", "", one.seed, one.baseline, one.teacher)
     for name in specs.config.controls:
         for one in row.learners:
-            yield Use(point, "control", name, one.seed, specs.control(one.seed, name, one.teacher), one.teacher)
+            teacher, own = one.substituted or one.teacher, specs.with_student(one.baseline.model)
+            yield Use(point, "control", name, one.seed, own.control(one.seed, name, teacher), teacher)
     for one in row.learners:
         yield Use(point, "student", "", one.seed, one.run, one.teacher)
 
 
 def _labels(row: Row, config: Config, overrides: str) -> PointLabels:
     teachers = dict.fromkeys(one.teacher.model["name"] for one in row.learners if one.teacher is not None)
-    return replace(_named(row.learners[0].run, config, overrides), teacher="+".join(teachers), variant=row.variant)
+    student = row.learners[0].baseline.model["name"]  # also of an ensemble, which stands beside the single networks
+    named = _named(row.learners[0].run, config, overrides)
+    called = row.teachers or "+".join(teachers)
+    return replace(named, student=student, teacher=called, variant=row.variant)
 
 
 def _named(run: RunSpec, config: Config, overrides: str) -> PointLabels:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from kdrun.config.schema import CROWD, Config, Recipe
+from kdrun.config.schema import CROWD, MEANS, Config, Recipe
+from kdrun.errors import UserError
+from kdrun.plans.listed import check_distinct, finished_run
 from kdrun.runs.spec import RunSpec
 
 
@@ -17,10 +20,26 @@ class Specs:
     config: Config
     dataset: Mapping[str, Any]
 
+    def with_student(self, model: Mapping[str, Any]) -> Specs:
+        """The same point with another network as its student."""
+        return replace(self, config=replace(self.config, student=model))
+
     def teacher(self) -> RunSpec:
         """The teacher; one run also where it is several networks."""
-        members = [self.taught_by_labels(self._teacher_model(), seed) for seed in self._teacher_seeds()]
+        members = self._listed() or [self.taught_by_labels(self.teacher_model(), one) for one in self._teacher_seeds()]
         return members[0] if len(members) == 1 else self.ensemble(members)
+
+    def _listed(self) -> list[RunSpec]:
+        """What `teachers` lists: each a network that is trained as a teacher, or a finished run of any kind."""
+        config = self.config
+        listed = [
+            finished_run(one, Path(config.outputs), self.dataset)
+            if isinstance(one, str)
+            else self.taught_by_labels(one, config.teacher_seed)
+            for one in config.teachers
+        ]
+        check_distinct(listed)
+        return listed
 
     def taught_by_labels(self, model: Mapping[str, Any], seed: int) -> RunSpec:
         """A network as teachers are trained: labels only, their own recipe, their own share of the training part."""
@@ -43,16 +62,24 @@ class Specs:
         )
 
     def ensemble(self, members: Sequence[RunSpec]) -> RunSpec:
-        """The mean of finished networks, as one teacher."""
-        mean = self.config.teacher["mean"]
-        model = {
-            "name": _joined([one.model["name"] for one in members]),
-            "_target_": "kdrun.models.ensemble.Ensemble",
-            "from_parents": True,
-            "mean": mean,
-            **({"tau": self.config.tau} if mean == "arithmetic" else {}),
-        }
-        return assembled(replace(members[0], kind="teacher", seed=self.config.teacher_seed), model, members)
+        """The mean of finished networks, as one teacher; it has seen what the one of them has that saw most."""
+        mean, sizes = self.config.teacher["mean"], [one.train_size for one in members]
+        seen = None if None in sizes else max(size for size in sizes if size is not None)
+        like = replace(self.taught_by_labels({}, self.config.teacher_seed), train_size=seen)
+        return averaged(like, members, mean=mean, tau=self.config.tau)
+
+    def assistant(self, model: Mapping[str, Any], teacher: RunSpec) -> RunSpec:
+        """A network as teachers are trained, but for the labels' side: it is distilled as students are."""
+        own, student = self.taught_by_labels(model, self.config.teacher_seed), self.student(0, teacher)
+        return replace(
+            own,
+            alpha=student.alpha,
+            terms=student.terms,
+            mode=student.mode,
+            teacher_dtype=student.teacher_dtype,
+            parents=student.parents,
+            schedules=student.schedules,
+        )
 
     def baseline(self, seed: int) -> RunSpec:
         """The student trained on labels alone: the same for every tau, alpha and kind of knowledge."""
@@ -63,6 +90,10 @@ class Specs:
         control = self.config.controls[name]
         if control["alpha"] == 0:
             return self.baseline(seed)
+        if control["targets"] is not None and teacher is None:
+            mode = self.config.mode["name"]
+            kept = ",".join(other for other, one in self.config.controls.items() if one["targets"] is None)
+            raise UserError(f"the control {name} needs a teacher, and mode={mode} has none; type controls=[{kept}]")
         return self._student(
             seed,
             kind="control",
@@ -129,7 +160,8 @@ class Specs:
             if "_target_" in schedule
         }
 
-    def _teacher_model(self) -> dict[str, Any]:
+    def teacher_model(self) -> dict[str, Any]:
+        """The teacher's architecture."""
         return {key: value for key, value in self.config.teacher.items() if key not in CROWD}
 
     def _teacher_seeds(self) -> range:
@@ -156,8 +188,20 @@ def assembled(like: RunSpec, model: Mapping[str, Any], parents: Sequence[RunSpec
     )
 
 
-def _joined(names: Sequence[str]) -> str:
-    """`mlp300x5`, `mlp300x2+conv_m`."""
+def averaged(like: RunSpec, members: Sequence[RunSpec], *, mean: str, tau: float) -> RunSpec:
+    """The run that is the mean of finished networks. like: as of `assembled`. mean, tau: as of `Ensemble`."""
+    model = {
+        "name": joined([one.model["name"] for one in members]) + ("" if mean == MEANS[0] else f"_{mean}"),
+        "_target_": "kdrun.models.ensemble.Ensemble",
+        "from_parents": True,
+        "mean": mean,
+        **({"tau": tau} if mean == "arithmetic" else {}),
+    }
+    return assembled(like, model, members)
+
+
+def joined(names: Sequence[str]) -> str:
+    """What several networks are called together: `mlp300x5`, `mlp300x2+conv_m`."""
     counts = {name: names.count(name) for name in names}
     return "+".join(name if count == 1 else f"{name}x{count}" for name, count in counts.items())
 

@@ -190,8 +190,8 @@ def _cost(row: Row, quote: Quote) -> str:
         parts.append(
             f"{row['student_latency_batch_ms']:.3g} ms at batch {row['batch_size']:.0f}{_ratio(row['speed_up_batch'])}"
         )
-    whose = "The student, and in brackets the teacher over the student" if row["teacher"] else "The student"
-    return f"{whose}: {', '.join(parts)}."
+    teacher = "" if math.isnan(row["compression"]) else ", and in brackets the teacher over the student"
+    return f"The student{teacher}: {', '.join(parts)}."
 
 
 def _ratio(ratio: float) -> str:

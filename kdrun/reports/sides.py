@@ -78,7 +78,10 @@ def _run(folder: RunFolder, letter: str) -> Side:
     if not folder.is_finished:
         raise UserError(f"{folder.path} is no report and no finished run; `kdrun runs` lists what there is")
     result, spec = folder.result(), describe(folder)
-    own = _numbers(result, spec, str(result["run_id"]))
+    parents = [path for one in spec.get("parents", ()) for path in folder.path.parent.glob(f"*-{one}")]
+    own = _numbers(
+        result, _as_trained(spec, {path.name: describe(RunFolder(path)) for path in parents}), str(result["run_id"])
+    )
     names = (str(spec.get("title", own.run_id)), str(result.get("dataset", "")), str(result.get("model", "")))
     entry = Entry(letter, str(result.get("kind", "")), *names, planned=1, runs=(own,), own={})
     return Side(letter, folder.path, "one run", (entry,), lead=0)
@@ -98,6 +101,20 @@ def _specs(folder: Path, notes: Mapping[str, Any]) -> Mapping[str, Spec]:
     if not isinstance(specs, dict):
         raise UserError(f"{folder / 'report.json'} is damaged: run the command that made the report again")
     return specs
+
+
+def _as_trained(spec: Spec, specs: Mapping[str, Spec]) -> Spec:
+    """What a run was trained as: for one network of a cohort, the cohort's run with this network for its model.
+
+    specs: by run id; that of the cohort among them.
+    """
+    if "peer" not in spec.get("model", {}):
+        return spec
+    (fingerprint,) = spec["parents"]
+    for run_id, cohort in specs.items():
+        if run_id.endswith(f"-{fingerprint}"):
+            return {**cohort, "model": cohort["model"]["members"][spec["model"]["peer"] - 1]}
+    return {}
 
 
 def _entries(runs: DataFrame, specs: Mapping[str, Spec], letter: str) -> Iterator[Entry]:
@@ -138,7 +155,11 @@ def _trained(used: DataFrame, specs: Mapping[str, Spec]) -> tuple[Trained, ...]:
     done = used[(used["status"] == "finished") & used["test_accuracy"].notna()]
     size = {role: "teacher_train_size" if role == "teacher" else "train_size" for role in set(done["role"])}
     return tuple(
-        _numbers(row | {"train_examples": row[size[row["role"]]]}, specs.get(row["run_id"], {}), row["run_id"])
+        _numbers(
+            row | {"train_examples": row[size[row["role"]]]},
+            _as_trained(specs.get(row["run_id"], {}), specs),
+            row["run_id"],
+        )
         for row in wording.records(done)
     )
 

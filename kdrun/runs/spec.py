@@ -90,7 +90,13 @@ class RunSpec:
         if self.terms:
             numbers = {"tau": self.tau, "alpha": self.alpha}
             parts += ["+".join(self.terms), *(self._told(key, end) for key, end in numbers.items() if end is not None)]
-        return ", ".join([*parts, f"seed {self.seed}"])
+        return ", ".join([*parts, *self._made_how(), f"seed {self.seed}"])
+
+    def _made_how(self) -> list[str]:
+        """Of a run that trains nothing, the numbers that its network is told beside its parents: `tau 4`."""
+        told = {} if self.is_trained else self.model
+        numbers = {key: value for key, value in told.items() if isinstance(value, int | float)}
+        return [f"{key} {value:g}" for key, value in numbers.items() if key != "from_parents"]
 
     def _told(self, key: str, end: float) -> str:
         """`tau 4`, `alpha 0.7 (linear from 0)`."""

@@ -117,7 +117,7 @@ def test_a_users_folder_adds_options_to_both_roles(tmp_path: Path) -> None:
         ("train.student.epochs=0", "train.student.epochs must be at least 1, got 0"),
         ("train.student=3", "train.student must be a group of keys, not one value, got 3"),
         ("train.student.augment.flip=7", "train.student.augment.flip must be true or false, got 7"),
-        ("seeds=3", "seeds must be a list, such as seeds=[0,1,2], got 3"),
+        ("seeds=3", "seeds must be a list, written seeds=[...], got 3"),
         ("seeds=[]", "seeds is empty"),
         ("seeds=[1,1]", "seeds must differ from each other"),
         ("seeds=[-1]", "seeds must be at least 0, got -1"),

@@ -56,8 +56,9 @@ def _teacher() -> NetworkTeacher:
 def _learner(alpha: float, tau: float = 4.0, seed: int = 0, lr: float = 0.01, precision: str = "fp32") -> Learner:
     student = _network(seed)
     signals = Signals(torch.zeros(2, CLASSES, device="meta"))
-    terms = {"kd": Term(SoftTargets(Pair(signals, signals, CLASSES, 90), tau=tau, standardise=False), 1.0, 0)}
-    mode = Offline(student, terms, exported=student, alpha=alpha, needs_teacher=True)
+    pair = Pair(signals, signals, CLASSES, torch.arange(90))
+    terms = {"kd": Term(SoftTargets(pair, tau=tau, standardise=False), 1.0, 0)}
+    mode = Offline(student, terms, pair=pair, exported=student, alpha=alpha, needs_teacher=True)
     optimizer = torch.optim.AdamW(mode.trained.parameters(), lr=lr, fused=True)
     schedule = one_cycle(optimizer, epochs=EPOCHS, steps_per_epoch=_stream().steps_per_epoch)
     return Learner(mode, optimizer, schedule, seed=seed, steps_per_epoch=5, device=CPU, precision=precision)

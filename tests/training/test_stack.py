@@ -107,7 +107,7 @@ class Run:
             max_norm=self.max_norm,
         ).double()
         terms = {"term": Term(self.term(), 1.0, 0)} if self.alpha else {}
-        mode = Offline(student, terms, exported=student, alpha=self.alpha, needs_teacher=self.alpha > 0)
+        mode = Offline(student, terms, pair=PAIR, exported=student, alpha=self.alpha, needs_teacher=self.alpha > 0)
         optimizer = self.optimizer(mode.trained.parameters())
         constrain_after_steps(optimizer, mode.trained)
         schedule = one_cycle(optimizer, epochs=EPOCHS, steps_per_epoch=STEPS)
@@ -266,7 +266,7 @@ def _with(mode: object) -> Learner:
 
 
 def _alone(network: nn.Module) -> Learner:
-    return _with(Offline(network, {}, exported=network, alpha=0.0, needs_teacher=False))
+    return _with(Offline(network, {}, pair=PAIR, exported=network, alpha=0.0, needs_teacher=False))
 
 
 @pytest.mark.parametrize(

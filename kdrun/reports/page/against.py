@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+LEAST_SPAN = 1.5  # of costs, the largest over the smallest: networks that cost the same need an axis, too
+
 Point = tuple[float, float, float, str]  # cost, accuracy, its spread, name of the network
 
 
@@ -38,8 +40,11 @@ def accuracy_against(cost: str, name: str, rows: Sequence[Row]) -> Figure:
             axes.scatter([row[f"student_{cost}"]], [100 * row["student_accuracy_mean"]], **RING)
     _name(axes, [*kinds["teacher"], *kinds["baseline"]])
     axes.set_xscale("log")
-    axes.margins(x=0.25, y=0.12)
-    ticks = _apart(sorted({cost for points in kinds.values() for cost, *_ in points if cost > 0}))
+    axes.margins(y=0.12)
+    costs = sorted({cost for points in kinds.values() for cost, *_ in points if cost > 0})
+    span = max(costs[-1] / costs[0], LEAST_SPAN)
+    axes.set_xlim(costs[0] / span**0.25, costs[0] * span**1.25)
+    ticks = _apart(costs, span)
     axes.set_xticks(ticks, [wording.scaled(cost).rstrip() if cost >= 1 else f"{cost:.2g}" for cost in ticks])
     axes.minorticks_off()
     axis_names(axes, name, "test accuracy, %")
@@ -82,11 +87,10 @@ def _name(axes: Axes, points: Sequence[Point]) -> None:
             as_text(axes.annotate(wording.plain(network), (cost, 100 * mean), **beside))
 
 
-def _apart(costs: Sequence[float]) -> list[float]:
-    """The costs whose names do not run into each other."""
-    span = math.log(costs[-1] / costs[0]) or 1.0
+def _apart(costs: Sequence[float], span: float) -> list[float]:
+    """The costs whose names do not run into each other, on an axis that spans so large a ratio."""
     kept = [costs[0]]
     for value in costs[1:]:
-        if math.log(value / kept[-1]) > span / 5:
+        if math.log(value / kept[-1]) > math.log(span) / 5:
             kept.append(value)
     return kept
