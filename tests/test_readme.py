@@ -61,6 +61,11 @@ def test_every_kind_of_knowledge_has_its_row(option: str) -> None:
     assert f"| `{option}` |" in README
 
 
+@pytest.mark.parametrize("mode", groups()["mode"])
+def test_every_mode_has_its_row(mode: str) -> None:
+    assert f"| `mode={mode}" in README
+
+
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#:]+)\)", README))
 def test_a_link_leads_to_a_file(link: str) -> None:
     assert (ROOT / link).exists()

@@ -86,7 +86,7 @@ def test_a_sweep_tells_what_validation_selects_and_counts_the_verdicts(tau_sweep
     words = printed(tau_sweep)[1]
     assert "The validation part selects kd at tau 4, alpha 0.7 (marked *), with 90.00 % there." in words
     assert "Of 5 points against the baseline: 4 better, 1 not resolved; 4 with p < 0.05 after Holm" in words
-    assert "the split of the data is fixed, and so is a teacher that all seeds share" in words
+    assert "the teacher and the split of the data are fixed." in words
 
 
 def test_a_sweep_without_validation_selects_nothing(runs, printed) -> None:

@@ -17,7 +17,7 @@ def test_networks_that_cost_nearly_the_same_have_an_axis_around_them(ratio: floa
         "setting": 0,
         "selected": False,
         **dict.fromkeys(("teacher_accuracy", "baseline_accuracy_mean", "student_accuracy_mean"), 0.9),
-        **dict.fromkeys(("baseline_accuracy_std", "student_accuracy_std"), 0.01),
+        **dict.fromkeys(("teacher_accuracy_std", "baseline_accuracy_std", "student_accuracy_std"), 0.01),
     }
     (axes,) = accuracy_against("latency_ms", "latency, ms", [row]).axes
     low, high = axes.get_xlim()
