@@ -50,3 +50,10 @@ def test_an_untrained_teacher_says_something_in_range(students: Students, lab: L
     logits = teacher(next(data.training_batches(spec).epoch(0)).inputs)
     assert 0.01 < logits.std() < 100
     assert torch.isfinite(logits).all()
+
+
+def test_an_untrained_ensemble_stands_on_untrained_members(students: Students, lab: Lab) -> None:
+    (spec,) = students("teacher.members=2")
+    own_loop([spec], lab, lockstep(), Watch(1, 4, lab.device))
+    members = [lab.store.folder(member) for member in spec.parents[0].parents]
+    assert all(folder.is_finished for folder in (*members, lab.store.folder(spec.parents[0])))

@@ -29,7 +29,7 @@ MISTAKES = [
     (("distill", "teachers=[mlp64,mlp30]", "teacher.members=2"), "teacher.members=2 and teachers=[...] exclude each"),
     (("distill", "teachers=[nothing]"), "teachers: no run 'nothing' under outputs/runs; `kdrun runs` lists what is"),
     (("distill", "mode=assistant"), "mode.path is empty"),
-    (("bench", "sweep", "--k", "2", "teacher.members=2"), "use teacher.mean=geometric"),
+    (("bench", "sweep", "--k", "2", "teacher.members=2"), "the students do not share one teacher"),
     (("sweep", "tau=1,0"), "tau must be > 0, got 0"),
     (("distill", "--tau", "4"), "No such option"),
     (("distil",), "No such command 'distil'"),
