@@ -12,6 +12,7 @@ from kdrun.experiment.build import optimizer_of
 from kdrun.experiment.lab import Data, Lab
 from kdrun.experiment.measure import finish
 from kdrun.experiment.running import Clock, Running, begin, finished_network, mode_of
+from kdrun.experiment.special import check_special, special_of, specialities
 from kdrun.experiment.stacks import steppers
 from kdrun.experiment.teaching import teacher_of
 from kdrun.runs.spec import RunSpec
@@ -74,6 +75,8 @@ def train(
         _assemble(specs, lab, observer, Keeper(Clock(state_every_s), stop))
         return {}
     runs = [begin(spec, lab) for spec in specs]
+    for line in specialities(runs, lab):
+        observer.remarked(line)
     positions = sorted({run.position for run in runs})
     observer.started(specs, specs[0].recipe["epochs"], positions[0])
     keeper = Keeper(Clock(state_every_s * len(runs)), stop)
@@ -127,7 +130,7 @@ def _train_together(
             # What is computed as one is not compiled.
             steppers(runs, stack_up_to=0 if lab.compiling.wanted else stack_up_to),
             teacher,
-            data.training_batches(runs[0].spec),
+            data.training_batches(runs[0].spec, special_of(runs[0])),
             epochs=runs[0].spec.recipe["epochs"],
             start=runs[0].position,
             pause=lambda: until is not None or keeper.is_wanted(),
@@ -188,6 +191,7 @@ def preflight(specs: Sequence[RunSpec], lab: Lab) -> None:
             for parent in spec.parents:
                 if lab.store.folder(parent).is_finished:
                     finished_network(parent, lab)
+            check_special(spec, data)
             mode, steps = mode_of(spec, lab), data.training_batches(spec).steps_per_epoch
             if spec.is_trained:
                 optimizer_of(spec.recipe, list(mode.trained.parameters()), steps)

@@ -128,6 +128,7 @@ def _row(point: Point, learners: DataFrame, role: str, against_controls: Row, se
         "setting": setting,
         "same_as": NAN,
         "variant": planned["variant"] if role == "student" else "",
+        "special_classes": names(point.teachers["special_classes"]),
         **batch_costs(ours, teachers),
     }
 
