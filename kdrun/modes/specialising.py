@@ -33,21 +33,13 @@ def grouped_cross_entropy(logits: Tensor, labels: Tensor, special: Tensor) -> Te
 class Specialising:
     """One network with a set of its own under the grouped cross-entropy. Nobody is asked.
 
-    student: the network to train. terms: none. exported, alpha, needs_teacher: as in `kdrun.modes.offline`; unused.
+    student: the network to train. terms: none. What else modes are given (see `kdrun.modes.offline`) it does not need.
     """
 
     teacher_layers = None
     part_names = ("loss", "ce")
 
-    def __init__(
-        self,
-        student: nn.Module,
-        terms: Mapping[str, Term],
-        *,
-        exported: nn.Module,
-        alpha: float,
-        needs_teacher: bool,
-    ) -> None:
+    def __init__(self, student: nn.Module, terms: Mapping[str, Term], **_: Any) -> None:
         if not isinstance(student, Specialised):
             raise TypeError(f"{type(student).__name__} has no set of classes of its own")
         self.student, self._specialist = student, student
