@@ -23,7 +23,7 @@ from kdrun.experiment.running import validation_of
 from kdrun.experiment.special import special_classes
 from kdrun.metrics.cost import flops, latency_ms, parameters
 from kdrun.metrics.quality import quality
-from kdrun.models import FromParents, Specialised
+from kdrun.models import FromParents
 from kdrun.runs.spec import RunSpec
 from kdrun.training.evaluation import logits_of
 
@@ -62,7 +62,7 @@ def finish(
         "cuda_graphs": lab.compiling.cuda_graphs,
         **environment(lab.device),
         "data_placement": data.placement,
-        **({"special_classes": special_classes(network, data)} if isinstance(network, Specialised) else {}),
+        **({"special_classes": classes} if (classes := special_classes(network, data)) else {}),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     predictions, names = _predictions(logits, test), data.splits.class_names
