@@ -37,6 +37,7 @@ def check(config: Config) -> None:
     _check_schedules(config)
     _check_mode(config.mode)
     _check_crowd(config)
+    _check_specialists(config)
     if not config.knowledge:
         raise UserError("knowledge is empty; choose at least one term, such as knowledge=response/kd")
     _check_terms("knowledge", config.knowledge)
@@ -95,6 +96,15 @@ def _check_crowd(config: Config) -> None:
         raise UserError(f"teacher.members={members} and teachers=[...] exclude each other; leave one of them out")
     if mean not in MEANS:
         raise UserError(f"teacher.mean must be {' or '.join(MEANS)}, got {shown(mean)}")
+
+
+def _check_specialists(config: Config) -> None:
+    count = config.teacher["specialists"]
+    if count != 0 and not (isinstance(count, int) and count >= 2):
+        raise UserError(f"teacher.specialists must be 0 (none) or at least 2, got {shown(count)}")
+    crowd = "teachers" if config.teachers else "teacher.members" if config.teacher["members"] > 1 else None
+    if count and crowd:
+        raise UserError(f"specialists advise one teacher: give either teacher.specialists={count} or {crowd}, not both")
 
 
 def _check_terms(key: str, terms: Any) -> None:

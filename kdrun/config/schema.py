@@ -9,8 +9,8 @@ from typing import Any, get_type_hints
 from omegaconf import MISSING
 
 # What `teacher` says beside its architecture: how many networks it is, of seeds that follow each other, and which mean
-# of their softened probabilities they give.
-CROWD: Mapping[str, Any] = {"members": 1, "mean": "arithmetic"}
+# of their softened probabilities they give; and how many specialists advise it on classes that it confuses.
+CROWD: Mapping[str, Any] = {"members": 1, "mean": "arithmetic", "specialists": 0}
 MEANS = ("arithmetic", "geometric")
 
 

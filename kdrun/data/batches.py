@@ -24,23 +24,36 @@ class Batches:
 
     part: examples, N >= 1. batch_size: B >= 1; N where it is larger.
     family: the views that examples are drawn in. normalise: makes inputs of pixels. seed: the data seed.
+    favoured: (N,) bool, some examples but not all; None: an epoch shows no example twice. With it, one half of an
+        epoch is drawn of them and the other half of the rest, either all of them as often as that takes and a random
+        remainder; an example that comes twice in an epoch comes in the same view.
 
     steps_per_epoch: number of full batches; the N mod B examples left over sit this epoch out.
     num_examples: N. id_count: ids are in [0, id_count).
     """
 
-    def __init__(self, part: Part, *, batch_size: int, family: Crop, normalise: Normalise, seed: int) -> None:
+    def __init__(
+        self,
+        part: Part,
+        *,
+        batch_size: int,
+        family: Crop,
+        normalise: Normalise,
+        seed: int,
+        favoured: Tensor | None = None,
+    ) -> None:
         self.num_examples = len(part)
         self.batch_size = min(batch_size, self.num_examples)
         self.steps_per_epoch = self.num_examples // self.batch_size
         self.id_count = int(part.ids.max()) + 1
         self._part, self._ids = part, part.ids.cpu()
         self._family, self._normalise, self._seed = family, normalise, seed
+        self._favoured = None if favoured is None else favoured.cpu()
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from step `start` on, each exactly as if the epoch had begun at step 0."""
         part, device = self._part, self._part.labels.device
-        order = torch.randperm(self.num_examples, generator=self._generator("order", epoch))
+        order = self._order(self._generator("order", epoch))
         order = order[start * self.batch_size : self.steps_per_epoch * self.batch_size]
         views = self._views(epoch)[order].to(device)
         labels, ids = (each[order.to(device)] for each in (part.labels, part.ids))
@@ -48,6 +61,16 @@ class Batches:
             rows = slice(number * self.batch_size, (number + 1) * self.batch_size)
             inputs = self._normalise(apply(images, views[rows], self._family))
             yield Batch(inputs, labels[rows], ids[rows], views[rows], epoch, start + number)
+
+    def _order(self, generator: torch.Generator) -> Tensor:
+        """(N,) indices of examples, in the order of an epoch."""
+        shuffled = torch.randperm(self.num_examples, generator=generator)
+        if self._favoured is None:
+            return shuffled
+        half = self.num_examples // 2
+        favoured, others = (mask.nonzero().flatten() for mask in (self._favoured, ~self._favoured))
+        drawn = [_drawn(favoured, half, generator), _drawn(others, self.num_examples - half, generator)]
+        return torch.cat(drawn)[shuffled]
 
     def _views(self, epoch: int) -> Tensor:
         """(N,) the view of each example; drawn for every possible id, so that it depends on its id alone."""
@@ -57,6 +80,13 @@ class Batches:
     def _generator(self, purpose: str, epoch: int) -> torch.Generator:
         digest = hashlib.sha256(f"{purpose} {self._seed} {epoch}".encode()).digest()
         return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big"))
+
+
+def _drawn(examples: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """So many of them: permutations one after the other, the last one cut."""
+    rounds = -(-count // len(examples))
+    order = torch.cat([torch.randperm(len(examples), generator=generator) for _ in range(rounds)])
+    return examples[order[:count]]
 
 
 def plain_batches(part: Part, *, batch_size: int, normalise: Normalise) -> Iterator[Batch]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from kdrun.data import Room
 from kdrun.data.batches import Batches, every_view, plain_batches
@@ -56,15 +56,19 @@ class Data:
         """The examples that a run trains on."""
         return first(self.splits.train, spec.train_size)
 
-    def training_batches(self, spec: RunSpec) -> Batches:
-        """The stream of batches that a run trains on."""
-        recipe = spec.recipe
+    def training_batches(self, spec: RunSpec, special: Tensor | None = None) -> Batches:
+        """The stream of batches that a run trains on.
+
+        special: (K,) bool, the set of a specialist; what only asks how long the stream is may leave it out.
+        """
+        recipe, part = spec.recipe, self.training_part(spec)
         return Batches(
-            self.training_part(spec),
+            part,
             batch_size=recipe["batch_size"],
             family=self.family(spec),
             normalise=self.normalise,
             seed=spec.data_seed,
+            favoured=None if special is None else special[part.labels],
         )
 
     def family(self, spec: RunSpec) -> Crop:

@@ -20,6 +20,7 @@ import kdrun
 from kdrun.data.split import Part
 from kdrun.experiment.lab import EVALUATION_BATCH, Lab
 from kdrun.experiment.running import validation_of
+from kdrun.experiment.special import special_classes
 from kdrun.metrics.cost import flops, latency_ms, parameters
 from kdrun.metrics.quality import quality
 from kdrun.models import FromParents
@@ -61,6 +62,7 @@ def finish(
         "cuda_graphs": lab.compiling.cuda_graphs,
         **environment(lab.device),
         "data_placement": data.placement,
+        **({"special_classes": classes} if (classes := special_classes(network, data)) else {}),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     predictions, names = _predictions(logits, test), data.splits.class_names

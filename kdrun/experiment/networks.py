@@ -11,6 +11,7 @@ from torch import nn
 from kdrun.errors import UserError
 from kdrun.experiment.build import make, network_of, shapes_of, terms_of
 from kdrun.experiment.lab import Data
+from kdrun.experiment.special import check_special
 from kdrun.knowledge import Tempered
 from kdrun.modes import Mode
 from kdrun.modes.courses import Course
@@ -57,6 +58,7 @@ def parts_of(spec: RunSpec, data: Data, device: torch.device, kept: Callable[[Ru
     device: the one whose generator is seeded. kept: gives the kept network of a parent.
     Raises UserError for what does not fit together.
     """
+    check_special(spec, data)
     seed_device(device, mix(spec.seed, _NETWORK))
     network = _network(spec, data, kept)
     pair = _pair(spec, data)

@@ -12,6 +12,7 @@ from kdrun.experiment.build import optimizer_of
 from kdrun.experiment.lab import Data, Lab
 from kdrun.experiment.measure import finish
 from kdrun.experiment.running import Clock, Running, begin, finished_network, mode_of
+from kdrun.experiment.special import special_classes, special_of
 from kdrun.experiment.stacks import steppers
 from kdrun.experiment.teaching import teacher_of
 from kdrun.runs.spec import RunSpec
@@ -74,6 +75,9 @@ def train(
         _assemble(specs, lab, observer, Keeper(Clock(state_every_s), stop))
         return {}
     runs = [begin(spec, lab) for spec in specs]
+    for run in runs:
+        if classes := special_classes(run.learner.network, lab.data(run.spec.dataset)):
+            observer.remarked(f"{run.spec.model['name']} is to know {classes}; all others are one class to it")
     positions = sorted({run.position for run in runs})
     observer.started(specs, specs[0].recipe["epochs"], positions[0])
     keeper = Keeper(Clock(state_every_s * len(runs)), stop)
@@ -127,7 +131,7 @@ def _train_together(
             # What is computed as one is not compiled.
             steppers(runs, stack_up_to=0 if lab.compiling.wanted else stack_up_to),
             teacher,
-            data.training_batches(runs[0].spec),
+            data.training_batches(runs[0].spec, special_of(runs[0].spec, runs[0].learner.network)),
             epochs=runs[0].spec.recipe["epochs"],
             start=runs[0].position,
             pause=lambda: until is not None or keeper.is_wanted(),

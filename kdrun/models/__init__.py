@@ -70,4 +70,15 @@ class FromParents(Protocol):
         ...
 
 
-__all__ = ["Constrained", "FromParents", "Settling", "Stackable", "Tap", "TappedNetwork"]
+@runtime_checkable
+class Specialised(Protocol):
+    """A network that knows some classes better than the others, or that is made of such.
+
+    sets: (M, K) bool, the classes of each of M specialists; (M, 1) before they have settled.
+    """
+
+    @property
+    def sets(self) -> Tensor: ...
+
+
+__all__ = ["Constrained", "FromParents", "Settling", "Specialised", "Stackable", "Tap", "TappedNetwork"]

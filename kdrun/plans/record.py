@@ -31,6 +31,7 @@ _MEASURED = (
     "latency_batch_ms",
     "batch_size",
     "train_seconds",
+    "special_classes",
     "device",
     "precision",
     "hardware",

@@ -10,6 +10,7 @@ from typing import Any
 from kdrun.config.schema import CROWD, MEANS, Config, Recipe
 from kdrun.errors import UserError
 from kdrun.plans.listed import check_distinct, finished_run
+from kdrun.plans.specialists import committee_of, specialists
 from kdrun.runs.spec import RunSpec
 
 
@@ -26,8 +27,25 @@ class Specs:
 
     def teacher(self) -> RunSpec:
         """The teacher; one run also where it is several networks."""
+        if self.config.teacher["specialists"]:
+            return self._committee(self.generalist())
         members = self._listed() or [self.taught_by_labels(self.teacher_model(), one) for one in self._teacher_seeds()]
         return members[0] if len(members) == 1 else self.ensemble(members)
+
+    def teachers(self) -> dict[str, RunSpec]:
+        """The teacher by the name of a row, empty where it is the only one; with specialists, also without them."""
+        if not self.config.teacher["specialists"]:
+            return {"": self.teacher()}
+        return {"of the generalist": self.generalist(), "of the committee": self.teacher()}
+
+    def generalist(self) -> RunSpec:
+        """The one network that specialists begin as and advise."""
+        return self.taught_by_labels(self.teacher_model(), self.config.teacher_seed)
+
+    def _committee(self, generalist: RunSpec) -> RunSpec:
+        """A generalist with its specialists, as one teacher."""
+        advisers = specialists(generalist, self.config.teacher["specialists"])
+        return assembled(generalist, committee_of(generalist, advisers), [generalist, *advisers])
 
     def _listed(self) -> list[RunSpec]:
         """What `teachers` lists: each a network that is trained as a teacher, or a finished run of any kind."""

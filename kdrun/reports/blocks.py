@@ -90,7 +90,7 @@ def _block(rows: Sequence[Row], labelled: Mapping[int, str], quote: Quote) -> Bl
             *lines,
             *(_line(row, labelled[row["point"]], marks) for row in students),
         ),
-        notes=(*_explained(marks, quote), *_alike(students, labelled)),
+        notes=(*_specialists(teachers, quote), *_explained(marks, quote), *_alike(students, labelled)),
     )
 
 
@@ -105,6 +105,16 @@ def _explained(marks: Mapping[str, str], quote: Quote) -> list[str]:
         f"{mark} not shown to beat {wording.listed([quote(wording.spoken(name)) for name in controls.split('+')])}, "
         "which alone may explain the gain"
         for controls, mark in marks.items()
+    ]
+
+
+def _specialists(teachers: Sequence[Row], quote: Quote) -> list[str]:
+    """The classes that each teacher's specialists tell apart."""
+    return [
+        f"{quote(row['teacher'])} at {wording.percent(row['teacher_accuracy'])} %: "
+        f"specialists in {quote(row['special_classes'])}"
+        for row in teachers
+        if row["special_classes"]
     ]
 
 

@@ -130,6 +130,7 @@ def _row(point: Point, learners: DataFrame, role: str, against_controls: Row, se
         "same_as": NAN,
         "variant": planned["variant"] if role == "student" else "",
         "teacher_accuracy_std": teachers["test_accuracy"].std(),
+        "special_classes": names(point.teachers["special_classes"]),
         **batch_costs(ours, teachers),
     }
 

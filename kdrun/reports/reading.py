@@ -47,7 +47,8 @@ NUMBERS = (
     "train_seconds",
 )
 MADE_WITH = ("hardware", "threads", "kdrun", "commit", "torch", "python", "system")
-LATER_TEXT = ("validation_id", "variant", *MADE_WITH)  # columns that folders of earlier versions lack
+# Columns that folders of earlier versions lack.
+LATER_TEXT = ("validation_id", "variant", "special_classes", *MADE_WITH)
 LATER_NUMBERS = ("latency_batch_ms", "batch_size")
 FILLED = ("point", "role", "seed", "status")
 ROLES = ("teacher", "baseline", "control", "student")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -172,3 +174,40 @@ def test_every_view_shows_every_example_once_in_each() -> None:
         rows = torch.cat([(part.ids == i).nonzero()[0] for i in batch.ids])
         expected = apply(part.images[rows], batch.views, FAMILY).float()
         torch.testing.assert_close(tensors(batch)[0], expected)
+
+
+def favouring(num_examples: int, *, batch_size: int, classes: list[int]) -> Batches:
+    part = part_of(num_examples)
+    favoured = torch.isin(part.labels, torch.tensor(classes))
+    return Batches(part, batch_size=batch_size, family=FAMILY, normalise=PIXELS, seed=3, favoured=favoured)
+
+
+@settings(deadline=None, max_examples=20)
+@given(num_examples=st.integers(12, 60), classes=st.sampled_from([[0], [0, 2]]), epoch=epochs)
+def test_half_of_an_epoch_is_of_the_favoured_each_as_often_as_the_others(
+    num_examples: int, classes: list[int], epoch: int
+) -> None:
+    batches = list(favouring(num_examples, batch_size=1, classes=classes).epoch(epoch))
+    sides = [[int(b.ids) for b in batches if (int(b.labels) in classes) is wanted] for wanted in (True, False)]
+    assert [len(side) for side in sides] == [num_examples // 2, num_examples - num_examples // 2]
+    labels = part_of(num_examples).labels.tolist()
+    for side, wanted in zip(sides, (True, False), strict=True):
+        pool = sum((label in classes) is wanted for label in labels)
+        times = Counter(side).values()
+        assert max(times) <= -(-len(side) // pool)
+        assert len(times) == min(pool, len(side))
+
+
+def test_favoured_epochs_differ_are_mixed_and_go_on_from_any_step() -> None:
+    stream = favouring(60, batch_size=6, classes=[0])
+    whole = list(stream.epoch(2))
+    assert len(whole) == stream.steps_per_epoch == 10
+    shares = [float((batch.labels == 0).float().mean()) for batch in whole]
+    assert min(shares) > 0
+    assert max(shares) < 1
+    for start in (1, 7):
+        for ours, theirs in zip(stream.epoch(2, start=start), whole[start:], strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(tensors(ours), tensors(theirs), strict=True))
+    again = favouring(60, batch_size=6, classes=[0])
+    assert ids_in(list(again.epoch(2))) == ids_in(whole)
+    assert ids_in(list(stream.epoch(3))) != ids_in(whole)
