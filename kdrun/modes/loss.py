@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from kdrun.knowledge import Knowledge
 from kdrun.knowledge.precision import in_float32
-from kdrun.signals import Batch, Signals
+from kdrun.signals import UNLABELLED, Batch, Signals
 
 
 class Term(NamedTuple):
@@ -36,7 +37,7 @@ def combined(
         L = (1 - alpha) * CE(labels, student) + alpha * sum_k weight_k * L_k
 
     The side whose factor is 0 is not computed at all: alpha = 0 is plain cross-entropy, and alpha = 1 never
-    looks at a label.
+    looks at a label. CE is the mean over the examples of the batch that have a label, and 0 where none has.
 
     student: logits (B, K) and the features that the terms read.
     teacher: the same of the teacher.
@@ -46,7 +47,7 @@ def combined(
     sides: list[Tensor] = []
     parts: list[Tensor] = []
     if alpha < 1:
-        ce = _cross_entropy(student.logits, batch.labels)
+        ce = _label_loss(student, batch)
         parts.append(ce)
         sides.append(ce if alpha == 0 else (1 - alpha) * ce)
     if alpha > 0:
@@ -58,6 +59,13 @@ def combined(
     for side in sides[1:]:
         total = total + side
     return total, *parts
+
+
+def _label_loss(student: Signals, batch: Batch) -> Tensor:
+    ce: Tensor = _cross_entropy(student.logits, batch.labels, ignore_index=UNLABELLED)
+    if batch.all_labelled:
+        return ce
+    return torch.where((batch.labels != UNLABELLED).any(), ce, torch.zeros_like(ce))  # 0 / 0 otherwise
 
 
 def part_names(terms: Mapping[str, Term], alpha: float) -> tuple[str, ...]:

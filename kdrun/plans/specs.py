@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kdrun.config.schema import CROWD, Config, Recipe
-from kdrun.runs.spec import RunSpec
+from kdrun.errors import UserError
+from kdrun.runs.spec import RunSpec, without_teacher
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,11 @@ class Specs:
         config = self.config
         if config.alpha == 0:
             return self.baseline(seed)
+        if teacher is None and config.transfer != "labelled":
+            raise UserError(
+                f"transfer={config.transfer} needs a teacher for what has no labels, and "
+                f"mode={config.mode['name']} has none; type transfer=labelled"
+            )
         return self._student(
             seed,
             kind="student",
@@ -87,6 +93,16 @@ class Specs:
             targets={},
             teacher=teacher,
         )
+
+    def with_offset(self, run: RunSpec, teacher: RunSpec) -> RunSpec:
+        """A finished network with a bias for each omitted class, found without labels."""
+        model = {
+            "name": run.model["name"],
+            "_target_": "kdrun.models.offset.Offset",
+            "from_parents": True,
+            "classes": run.examples["omit"],
+        }
+        return assembled(replace(run, kind="student"), model, (run, teacher))
 
     def _student(
         self,
@@ -100,6 +116,10 @@ class Specs:
         teacher: RunSpec | None,
     ) -> RunSpec:
         config = self.config
+        if teacher and config.transfer == "unlabelled" and alpha < 1:
+            raise UserError(
+                f"transfer=unlabelled shows the {kind} no label, and alpha={alpha:g} weighs them; type alpha=1"
+            )
         return RunSpec(
             kind=kind,
             seed=seed,
@@ -115,7 +135,13 @@ class Specs:
             targets=targets,
             teacher_dtype=config.cache.dtype if teacher else "fp32",
             parents=(teacher,) if teacher else (),
+            examples=self._examples() if teacher else without_teacher(self._examples()),
         )
+
+    def _examples(self) -> dict[str, Any]:
+        """What a run that has a teacher is shown beyond the labelled examples, and what not."""
+        omitted, transfer = sorted(set(map(str, self.config.dataset.omit))), self.config.transfer
+        return ({"omit": omitted} if omitted else {}) | ({"transfer": transfer} if transfer != "labelled" else {})
 
     def _teacher_model(self) -> dict[str, Any]:
         return {key: value for key, value in self.config.teacher.items() if key not in CROWD}
