@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from kdrun.data.classes import class_indices
 from kdrun.data.split import Part, Splits, first
 from kdrun.errors import UserError
 from kdrun.signals import UNLABELLED
@@ -40,19 +41,6 @@ def epoch_length(splits: Splits, size: int | None, examples: Mapping[str, Any]) 
     return len(shown(splits, size, renamed))
 
 
-def class_indices(classes: Sequence[str], class_names: Sequence[str]) -> list[int]:
-    """Indices of classes, rising. classes: names; where none is called so, the index as text.
-
-    Raises UserError for a class that is not there.
-    """
-    known = {str(index): index for index in range(len(class_names))}
-    known |= {name: index for index, name in enumerate(class_names)}
-    for name in classes:
-        if name not in known:
-            raise UserError(f"there is no class {name!r} to omit; the classes are {_some(class_names)}")
-    return sorted({known[name] for name in classes})
-
-
 def _transferred(train: Part, labelled: int, transfer: str) -> Part:
     if labelled == len(train):
         raise UserError(
@@ -73,7 +61,3 @@ def _without(part: Part, splits: Splits, classes: Sequence[str]) -> Part:
         raise UserError(f"to omit {', '.join(classes)} leaves no example to train on; omit fewer classes")
     images = part.images[rows.to(part.images.device) if isinstance(part.images, torch.Tensor) else rows.cpu()]
     return replace(part, images=images, labels=part.labels[rows], ids=part.ids[rows])
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

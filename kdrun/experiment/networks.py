@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from kdrun.data.shown import class_indices
+from kdrun.data.classes import class_indices
 from kdrun.errors import UserError
 from kdrun.experiment.build import make, network_of, reads_labels, shapes_of, terms_of
 from kdrun.experiment.lab import Data

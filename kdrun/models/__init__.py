@@ -76,7 +76,7 @@ class Telling(Protocol):
     """A network that found something out when it settled."""
 
     def told(self) -> dict[str, Any]:
-        """What goes into its run's result beside what is measured: plain values by name."""
+        """What goes into its run's result beside what is measured: numbers and texts by name."""
         ...
 
 

@@ -52,18 +52,23 @@ class Offset(nn.Module):
         shares, before = (each.softmax(1).mean(0)[self.classes] for each in (taught, logits))
         offsets = equalising_offsets(logits, self.classes, shares)
         self.offsets.copy_(offsets)
-        columns = (self.classes.tolist(), offsets.tolist(), before.tolist(), shares.tolist())
-        names = ("class", "offset", "share_before", "share")
         self._told = {
             "offset_images": len(logits),
-            "offsets": [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)],
+            "offsets": _text(offsets),
+            "offset_shares_before": _text(before),
+            "offset_shares": _text(shares),
         }
 
     def own_state(self) -> dict[str, Tensor]:
         return {"offsets": self.offsets}
 
     def told(self) -> dict[str, Any]:
+        """Of how many images; of each class, in rising order: the offset, and its share without and with it."""
         return self._told
+
+
+def _text(values: Tensor) -> str:
+    return " ".join(f"{value:.6g}" for value in values.tolist())
 
 
 def equalising_offsets(logits: Tensor, classes: Tensor, shares: Tensor) -> Tensor:

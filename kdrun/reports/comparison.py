@@ -9,6 +9,7 @@ from pandas import DataFrame, Series
 
 from kdrun.metrics.paired import Gain, holm, paired
 from kdrun.reports.costs import NAN, Row, batch_costs, costs
+from kdrun.reports.examples import example_columns
 from kdrun.reports.points import Control, Point, data_key, distinct_controls, first_alike, names, points, settings
 
 OF_ONE_TEACHER = (
@@ -128,6 +129,7 @@ def _row(point: Point, learners: DataFrame, role: str, against_controls: Row, se
         "setting": setting,
         "same_as": NAN,
         "variant": planned["variant"] if role == "student" else "",
+        **example_columns(learners, ours, base),
         **batch_costs(ours, teachers),
     }
 

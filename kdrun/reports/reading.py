@@ -47,8 +47,22 @@ NUMBERS = (
     "train_seconds",
 )
 MADE_WITH = ("hardware", "threads", "kdrun", "commit", "torch", "python", "system")
-LATER_TEXT = ("validation_id", "variant", *MADE_WITH)  # columns that folders of earlier versions lack
-LATER_NUMBERS = ("latency_batch_ms", "batch_size")
+LATER_TEXT = (
+    "validation_id",
+    "variant",
+    "transfer",
+    "omitted",
+    "offsets",
+    *MADE_WITH,
+)  # columns that folders of earlier versions lack
+LATER_NUMBERS = (
+    "latency_batch_ms",
+    "batch_size",
+    "labelled_examples",
+    "omitted_examples",
+    "omitted_errors",
+    "offset_images",
+)
 FILLED = ("point", "role", "seed", "status")
 ROLES = ("teacher", "baseline", "control", "student")
 NOTES = ("name", "command", "created", "version")

@@ -91,6 +91,10 @@ class RunSpec:
         if self.terms:
             taus = [] if self.tau is None else [f"tau {self.tau:g}"]
             parts += ["+".join(self.terms), *taus, f"alpha {self.alpha:g}"]
+        if self.parents and not self.is_trained:
+            parts.append(self.model["_target_"].rpartition(".")[2].lower())
+        for key, value in self.examples.items():
+            parts.append(f"{key.replace('_', ' ')} {value if isinstance(value, str) else '+'.join(value)}")
         return ", ".join([*parts, f"seed {self.seed}"])
 
     @property
