@@ -69,9 +69,7 @@ def test_a_settled_network_gives_the_classes_as_often_as_the_teacher() -> None:
     offset, student, teacher = _settled(torch.arange(60) % 5)
     said = offset(torch.arange(60).view(-1, 1)).double()
     assert torch.equal(said[:, [0, 2, 3]], student[:, [0, 2, 3]].float().double())
-    torch.testing.assert_close(
-        said.softmax(1).mean(0)[[1, 4]], teacher.softmax(1).mean(0)[[1, 4]], rtol=1e-5, atol=0
-    )
+    torch.testing.assert_close(said.softmax(1).mean(0)[[1, 4]], teacher.softmax(1).mean(0)[[1, 4]], rtol=1e-5, atol=0)
 
 
 def test_no_label_is_looked_at() -> None:
