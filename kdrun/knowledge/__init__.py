@@ -21,11 +21,11 @@ class Knowledge(Protocol):
     Calling it gives a scalar (), the mean over the batch, computed in float32 or wider. Gradients flow to
     the student's signals and the term's own parameters, never to the teacher's signals.
 
-    A term that reads `batch.labels` says so in `reads_labels = True`, and is refused where not all examples have one.
     A term may also carry what `conformance` reads, each with this value where it is missing:
     minimum (0.0): its value where student = teacher; None where the definition gives none.
     per_example (True): its value stays the same when the batch is repeated.
     constant_in_tau (True, read only beside an attribute `tau`): its gradient keeps its size when tau grows.
+    reads_labels (False): it reads `batch.labels`, and is refused where not all examples have one.
     stop_gradient (()): prefixes of parameters whose gradient is cut on purpose, so not that of the value.
     """
 
