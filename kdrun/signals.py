@@ -10,15 +10,19 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+UNLABELLED = -100  # the label of an example whose label is not known to who trains; cross-entropies pass over it
+
+
 class Batch(NamedTuple):
     """Examples of one step.
 
     inputs: what the network takes, first dimension B (images: (B, C, H, W) float32, normalised).
-    labels: (B,) int64 class indices.
+    labels: (B,) int64 class indices; UNLABELLED, where `all_labelled` is false, for examples that have none.
     ids: (B,) int64 stable example numbers in the data source, the same in every epoch and run.
     views: (B,) int64, which member of the augmentation family each example shows; 0 is the plain one.
     epoch: number of the epoch, from 0.
     step: number of the batch in its epoch of training, from 0; -1 for a batch that is no step of training.
+    all_labelled: whether every example of the data it was taken from has a label.
     """
 
     inputs: Tensor | dict[str, Tensor]
@@ -27,6 +31,7 @@ class Batch(NamedTuple):
     views: Tensor
     epoch: int
     step: int = -1
+    all_labelled: bool = True
 
 
 class Signals(NamedTuple):

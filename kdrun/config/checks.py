@@ -11,6 +11,7 @@ from kdrun.config.schema import MEANS, Cache, Config
 from kdrun.errors import UserError
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+TRANSFERS = ("labelled", "both", "unlabelled")
 CACHES = ("auto", "table", "schedule", "off")
 CACHE_DTYPES = ("fp32", "fp16")
 GREATEST_SEED = 2**53  # whole numbers above it do not survive JSON and CSV readers that hold them as float64
@@ -144,6 +145,10 @@ def _check_seeds(config: Config) -> None:
 def _check_sizes(config: Config) -> None:
     for key, value in (("train_size", config.train_size), ("teacher_train_size", config.teacher_train_size)):
         _at_least(1, key, value)
+    if config.transfer not in TRANSFERS:
+        raise UserError(f"transfer must be one of {', '.join(TRANSFERS)}, got {config.transfer!r}")
+    if bad := [one for one in config.dataset.omit if isinstance(one, bool) or not isinstance(one, str | int)]:
+        raise UserError(f"dataset.omit takes names of classes or their indices, such as [3], got {shown(bad[0])}")
     for role, recipe in (("teacher", config.train.teacher), ("student", config.train.student)):
         _at_least(1, f"train.{role}.epochs", recipe.epochs)
         _at_least(1, f"train.{role}.batch_size", recipe.batch_size)

@@ -19,6 +19,7 @@ class Dataset:
     """One data set: its source, split and normalisation (mean and std per channel; null: measured).
 
     train_size: what the root's `train_size` is unless it is given.
+    omit: classes, by name or index, that students, baselines and controls are not shown; the teacher is.
     """
 
     name: str = MISSING
@@ -29,6 +30,7 @@ class Dataset:
     validation_size: Any = MISSING
     split_seed: int = MISSING
     train_size: int | None = MISSING
+    omit: list[Any] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class Config:
     teacher_seed: int = MISSING
     data_seed: int | None = MISSING
     train_size: int | None = MISSING
+    transfer: str = MISSING
     teacher_train_size: int | None = MISSING
     device: str = MISSING
     data_memory_share: float = MISSING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from kdrun.data.normalise import Normalise
 from kdrun.data.split import Part
 from kdrun.data.views import Crop, apply
-from kdrun.signals import Batch
+from kdrun.signals import UNLABELLED, Batch
 
 __all__ = ["Batches", "Normalise", "every_view", "plain_batches"]
 
@@ -27,8 +28,10 @@ class Batches:
     favoured: (N,) bool, some examples but not all; None: an epoch shows no example twice. With it, one half of an
         epoch is drawn of them and the other half of the rest, either all of them as often as that takes and a random
         remainder; an example that comes twice in an epoch comes in the same view.
+    length: how many examples an epoch shows, N unless it is given; in a longer one each comes again, in another view,
+        after all of them have been shown.
 
-    steps_per_epoch: number of full batches; the N mod B examples left over sit this epoch out.
+    steps_per_epoch: number of full batches; the examples left over sit this epoch out.
     num_examples: N. id_count: ids are in [0, id_count).
     """
 
@@ -41,29 +44,46 @@ class Batches:
         normalise: Normalise,
         seed: int,
         favoured: Tensor | None = None,
+        length: int | None = None,
     ) -> None:
         self.num_examples = len(part)
-        self.batch_size = min(batch_size, self.num_examples)
-        self.steps_per_epoch = self.num_examples // self.batch_size
+        self._length = length or self.num_examples
+        self.batch_size = min(batch_size, self._length)
+        self.steps_per_epoch = self._length // self.batch_size
         self.id_count = int(part.ids.max()) + 1
         self._part, self._ids = part, part.ids.cpu()
+        self._all_labelled = not bool((part.labels == UNLABELLED).any())
         self._family, self._normalise, self._seed = family, normalise, seed
         self._favoured = None if favoured is None else favoured.cpu()
 
     def epoch(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from step `start` on, each exactly as if the epoch had begun at step 0."""
         part, device = self._part, self._part.labels.device
-        order = self._order(self._generator("order", epoch))
-        order = order[start * self.batch_size : self.steps_per_epoch * self.batch_size]
-        views = self._views(epoch)[order].to(device)
+        steps = slice(start * self.batch_size, self.steps_per_epoch * self.batch_size)
+        order, views = (each[steps] for each in self._draw(epoch))
+        views = views.to(device)
         labels, ids = (each[order.to(device)] for each in (part.labels, part.ids))
         for number, images in enumerate(part.batches(order, self.batch_size)):
             rows = slice(number * self.batch_size, (number + 1) * self.batch_size)
             inputs = self._normalise(apply(images, views[rows], self._family))
-            yield Batch(inputs, labels[rows], ids[rows], views[rows], epoch, start + number)
+            yield Batch(inputs, labels[rows], ids[rows], views[rows], epoch, start + number, self._all_labelled)
+
+    def _draw(self, epoch: int) -> tuple[Tensor, Tensor]:
+        """Rows of the part as an epoch shows them, and their views.
+
+        Views are drawn for every possible id, so that an example's depends on its id alone.
+        """
+        orders, views = self._generator("order", epoch), self._generator("views", epoch)
+        drawn = []
+        for _ in range(math.ceil(self._length / self.num_examples)):
+            order = self._order(orders)
+            by_id = torch.randint(self._family.count, (self.id_count,), generator=views)
+            drawn.append((order, by_id[self._ids[order]]))
+        rows, shown_in = zip(*drawn, strict=True)
+        return torch.cat(rows)[: self._length], torch.cat(shown_in)[: self._length]
 
     def _order(self, generator: torch.Generator) -> Tensor:
-        """(N,) indices of examples, in the order of an epoch."""
+        """(N,) rows of the part, shuffled."""
         shuffled = torch.randperm(self.num_examples, generator=generator)
         if self._favoured is None:
             return shuffled
@@ -71,11 +91,6 @@ class Batches:
         favoured, others = (mask.nonzero().flatten() for mask in (self._favoured, ~self._favoured))
         drawn = [_drawn(favoured, half, generator), _drawn(others, self.num_examples - half, generator)]
         return torch.cat(drawn)[shuffled]
-
-    def _views(self, epoch: int) -> Tensor:
-        """(N,) the view of each example; drawn for every possible id, so that it depends on its id alone."""
-        generator = self._generator("views", epoch)
-        return torch.randint(self._family.count, (self.id_count,), generator=generator)[self._ids]
 
     def _generator(self, purpose: str, epoch: int) -> torch.Generator:
         digest = hashlib.sha256(f"{purpose} {self._seed} {epoch}".encode()).digest()

@@ -42,6 +42,13 @@ def make(config: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         raise cause from error
 
 
+def reads_labels(config: Mapping[str, Any]) -> bool:
+    """Whether the class that `_target_` names says that it reads labels."""
+    from hydra.utils import get_object
+
+    return bool(getattr(get_object(config["_target_"]), "reads_labels", False))
+
+
 def source_of(dataset: Mapping[str, Any]) -> Source:
     """The source of a data set, nothing loaded yet."""
     source: Source = make(dataset["source"])
@@ -53,7 +60,7 @@ def dataset_description(config: Mapping[str, Any], data_root: Path) -> dict[str,
 
     Raises UserError where the data are not there and cannot be had.
     """
-    return {key: value for key, value in config.items() if key != "train_size"} | {
+    return {key: value for key, value in config.items() if key not in ("train_size", "omit")} | {
         "content": dict(source_of(config).identity(data_root))
     }
 

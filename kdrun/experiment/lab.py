@@ -15,7 +15,8 @@ from kdrun.data import Room
 from kdrun.data.batches import Batches, every_view, plain_batches
 from kdrun.data.normalise import Normalise, channel_statistics
 from kdrun.data.placement import place
-from kdrun.data.split import Part, Splits, first, split
+from kdrun.data.shown import epoch_length, shown
+from kdrun.data.split import Part, Splits, split
 from kdrun.data.views import Crop
 from kdrun.errors import UserError
 from kdrun.experiment.build import source_of
@@ -54,7 +55,12 @@ class Data:
 
     def training_part(self, spec: RunSpec) -> Part:
         """The examples that a run trains on."""
-        return first(self.splits.train, spec.train_size)
+        return shown(self.splits, spec.train_size, spec.examples)
+
+    def training_inputs(self, spec: RunSpec) -> Part:
+        """What a run may look at without labels: what it trains on, and the images of the classes it omits."""
+        kept = {key: value for key, value in spec.examples.items() if key != "omit"}
+        return shown(self.splits, spec.train_size, kept)
 
     def training_batches(self, spec: RunSpec, special: Tensor | None = None) -> Batches:
         """The stream of batches that a run trains on.
@@ -69,6 +75,7 @@ class Data:
             normalise=self.normalise,
             seed=spec.data_seed,
             favoured=None if special is None else special[part.labels],
+            length=epoch_length(self.splits, spec.train_size, spec.examples),
         )
 
     def family(self, spec: RunSpec) -> Crop:

@@ -23,8 +23,9 @@ from kdrun.experiment.running import validation_of
 from kdrun.experiment.special import special_classes
 from kdrun.metrics.cost import flops, latency_ms, parameters
 from kdrun.metrics.quality import quality
-from kdrun.models import FromParents
+from kdrun.models import FromParents, Telling
 from kdrun.runs.spec import RunSpec
+from kdrun.signals import UNLABELLED
 from kdrun.training.evaluation import logits_of
 
 
@@ -36,7 +37,7 @@ def finish(
     rows: its epochs. told: of its result, what the network does not show: epochs, seconds, teacher's signals.
     """
     data = lab.data(spec.dataset)
-    test = data.splits.test
+    part, test = data.training_part(spec), data.splits.test
     logits = logits_of(network, data.evaluate_on(test), lab.device, "fp32")  # whatever it was trained in
     measured = quality(logits, test.labels)
     example = next(iter(data.evaluate_on(test))).inputs
@@ -45,13 +46,15 @@ def finish(
         **identity(spec),
         "teacher_signals": told["teacher_signals"],
         "epochs": told["epochs"],
-        "train_examples": len(data.training_part(spec)),
+        "train_examples": len(part),
+        "labelled_examples": int((part.labels != UNLABELLED).sum()),
         "validation_examples": len(data.splits.validation),
         "test_examples": len(test),
         "test_accuracy": measured.accuracy,
         "test_nll": measured.nll,
         "test_ece": measured.ece,
         **validation_of(network, data, spec.precision),
+        **(network.told() if isinstance(network, Telling) else {}),
         "parameters": parameters(network),
         "flops": flops(network, example),
         "latency_ms": round(latency_ms(network, example), 4),

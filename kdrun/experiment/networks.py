@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from kdrun.data.classes import class_indices
 from kdrun.errors import UserError
-from kdrun.experiment.build import make, network_of, shapes_of, terms_of
+from kdrun.experiment.build import make, network_of, reads_labels, shapes_of, terms_of
 from kdrun.experiment.lab import Data
 from kdrun.experiment.special import check_special
 from kdrun.knowledge import Tempered
@@ -59,6 +60,7 @@ def parts_of(spec: RunSpec, data: Data, device: torch.device, kept: Callable[[Ru
     Raises UserError for what does not fit together.
     """
     check_special(spec, data)
+    _check_labels(spec)
     seed_device(device, mix(spec.seed, _NETWORK))
     network = _network(spec, data, kept)
     pair = _pair(spec, data)
@@ -81,11 +83,28 @@ def shapes_only(spec: RunSpec, data: Data) -> Parts:
         return parts_of(spec, data, torch.device("cpu"), lambda parent: shapes_only(parent, data).kept)
 
 
+def _check_labels(spec: RunSpec) -> None:
+    """Refuses what reads labels where a run is shown examples without them."""
+    transfer = spec.examples.get("transfer")
+    if transfer is None:
+        return
+    readers = [name for name, term in spec.terms.items() if reads_labels(term)]
+    if spec.targets and reads_labels(spec.targets):
+        readers.append(spec.targets["_target_"].rpartition(".")[2])
+    if readers:
+        raise UserError(
+            f"{spec.kind}: {', '.join(readers)} reads labels, which transfer={transfer} keeps from some examples; "
+            "choose another, or type transfer=labelled"
+        )
+
+
 def _network(spec: RunSpec, data: Data, kept: Callable[[RunSpec], nn.Module]) -> nn.Module:
     """A fresh network, or one that is made of its parents' (see `kdrun.models.FromParents`)."""
     if not spec.model.get("from_parents"):
         return network_of(spec.model, data.image_shape, data.num_classes)
     arguments = {key: value for key, value in spec.model.items() if key not in ("name", "from_parents")}
+    if "classes" in arguments:
+        arguments["classes"] = class_indices(arguments["classes"], data.splits.class_names)
     network: nn.Module = make(arguments, [kept(parent) for parent in spec.parents])
     return network
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from torch import nn
 
-from kdrun.data.split import first
 from kdrun.experiment.build import optimizer_of
 from kdrun.experiment.caching import Kind
 from kdrun.experiment.lab import Data, Lab
@@ -115,7 +114,7 @@ def settle(spec: RunSpec, network: nn.Module, lab: Lab) -> None:
     """Shows a network on the device the training part, if that is what it asks for."""
     if isinstance(network, Settling):
         data = lab.data(spec.dataset)
-        network.settle(data.evaluate_on(first(data.splits.train, spec.train_size)))
+        network.settle(data.evaluate_on(data.training_inputs(spec)))
 
 
 def finished_network(spec: RunSpec, lab: Lab) -> nn.Module:

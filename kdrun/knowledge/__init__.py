@@ -25,6 +25,7 @@ class Knowledge(Protocol):
     minimum (0.0): its value where student = teacher; None where the definition gives none.
     per_example (True): its value stays the same when the batch is repeated.
     constant_in_tau (True, read only beside an attribute `tau`): its gradient keeps its size when tau grows.
+    reads_labels (False): it reads `batch.labels`, and is refused where not all examples have one.
     stop_gradient (()): prefixes of parameters whose gradient is cut on purpose, so not that of the value.
     """
 

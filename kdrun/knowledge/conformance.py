@@ -211,6 +211,16 @@ def _autocast(make: Make, pair: Pair) -> Verdict:
     return finite(loss, student)
 
 
+def _labels(make: Make, pair: Pair) -> Verdict:
+    term = build(make, pair)
+    if getattr(term, "reads_labels", False):
+        return None, "states that it reads labels"
+    student, teacher, batch = made_up.step(pair)
+    others = batch._replace(labels=(batch.labels + 1) % pair.num_classes)
+    right, wrong = (value_of(term, student, teacher, one).item() for one in (batch, others))
+    return right == wrong, f"{right:.6g}, {wrong:.6g} with other labels"
+
+
 _CHECKS: Mapping[str, Callable[[Make, Pair], Verdict]] = {
     "minimum at equality": _minimum,
     "gradients match finite differences": _gradcheck,
@@ -224,4 +234,5 @@ _CHECKS: Mapping[str, Callable[[Make, Pair], Verdict]] = {
     "state dict holds everything": _state_kept,
     "gradient scale constant in tau": _constant_in_tau,
     "float32 under bf16 autocast": _autocast,
+    "labels only where it states so": _labels,
 }

@@ -64,6 +64,7 @@ class DKD(nn.Module):
 
     student_layers: tuple[str, ...] = ()
     teacher_layers: tuple[str, ...] = ()
+    reads_labels = True
 
     def __init__(
         self, pair: Pair, *, tau: float, target_weight: float, nontarget_weight: float, standardise: bool

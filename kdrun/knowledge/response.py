@@ -107,6 +107,7 @@ class LabelSmoothing(nn.Module):
     student_layers: tuple[str, ...] = ()
     teacher_layers: tuple[str, ...] = ()
     minimum = None
+    reads_labels = True
 
     def __init__(self, pair: Pair, *, smoothing: float) -> None:
         super().__init__()

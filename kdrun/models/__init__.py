@@ -13,7 +13,7 @@ A model is built as `model(in_channels=, image_size=, num_classes=, **numbers)` 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -62,6 +62,7 @@ class Settling(Protocol):
 class FromParents(Protocol):
     """A network that is made of others: built as `model(networks, **numbers)`, of its parents' networks in order.
 
+    `classes` among its numbers are named in its file or plan, and reach it as indices.
     It may hold them as they are and must not change them; to train on, it copies them.
     """
 
@@ -81,4 +82,13 @@ class Specialised(Protocol):
     def sets(self) -> Tensor: ...
 
 
-__all__ = ["Constrained", "FromParents", "Settling", "Specialised", "Stackable", "Tap", "TappedNetwork"]
+@runtime_checkable
+class Telling(Protocol):
+    """A network that found something out when it settled."""
+
+    def told(self) -> dict[str, Any]:
+        """What goes into its run's result beside what is measured: numbers and texts by name."""
+        ...
+
+
+__all__ = ["Constrained", "FromParents", "Settling", "Specialised", "Stackable", "Tap", "TappedNetwork", "Telling"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -12,7 +13,7 @@ from kdrun.errors import UserError
 from kdrun.knowledge import Knowledge, Tempered
 from kdrun.knowledge.precision import in_float32
 from kdrun.modes.courses import Course
-from kdrun.signals import Batch, Signals
+from kdrun.signals import UNLABELLED, Batch, Signals
 
 Alpha = float | Course  # the same in every epoch, or not
 
@@ -50,7 +51,8 @@ def combined(
         L = (1 - alpha) * CE(labels, student) + alpha * sum_k weight_k * L_k
 
     The side whose factor is 0 is not computed at all: alpha = 0 is plain cross-entropy, and alpha = 1 never
-    looks at a label. Where alpha changes over the epochs, both are, in every epoch.
+    looks at a label. Where alpha changes over the epochs, both are, in every epoch. CE is the mean over the examples of
+    the batch that have a label, and 0 where none has.
 
     student: logits (B, K) and the features that the terms read.
     teacher: the same of the teacher.
@@ -62,7 +64,7 @@ def combined(
     summands: list[Tensor] = []
     parts: list[Tensor] = []
     if by_labels:
-        ce = _cross_entropy(student.logits, batch.labels)
+        ce = _label_loss(student, batch)
         parts.append(ce)
         summands.append(ce if now == 0 else (1 - now) * ce)
     if by_teacher:
@@ -74,6 +76,13 @@ def combined(
     for summand in summands[1:]:
         total = total + summand
     return total, *parts
+
+
+def _label_loss(student: Signals, batch: Batch) -> Tensor:
+    ce: Tensor = _cross_entropy(student.logits, batch.labels, ignore_index=UNLABELLED)
+    if batch.all_labelled:
+        return ce
+    return torch.where((batch.labels != UNLABELLED).any(), ce, torch.zeros_like(ce))  # 0 / 0 otherwise
 
 
 def sides(alpha: Alpha) -> tuple[bool, bool]:

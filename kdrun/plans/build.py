@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from kdrun.experiment.build import dataset_description, make
 from kdrun.plans import Plan, PointLabels, Row, Use, Way
 from kdrun.plans.specs import Specs
 from kdrun.runs.spec import RunSpec
+
+OFFSET = "offset"  # the variant of a row
 
 PointConfig = tuple[Config, str]  # a point's configuration, and its swept overrides as text
 
@@ -26,7 +28,7 @@ def comparison_plan(points: Sequence[PointConfig]) -> Plan:
     uses: list[Use] = []
     for specs, overrides in _specs(points):
         way: Way = make(specs.config.mode["plan"])
-        for row in way.rows(specs):
+        for row in _with_offsets(way.rows(specs), specs):
             uses += _compared(len(labels), row, specs)
             labels.append(_labels(row, specs.config, overrides))
     return Plan(tuple(labels), tuple(uses))
@@ -50,6 +52,19 @@ def _specs(points: Sequence[PointConfig]) -> Iterator[tuple[Specs, str]]:
         if key not in described:
             described[key] = dataset_description(asdict(config.dataset), Path(config.data_root))
         yield Specs(config, described[key]), overrides
+
+
+def _with_offsets(rows: Iterable[Row], specs: Specs) -> Iterator[Row]:
+    """After each row whose students have a teacher and are not shown every class, the same with their biases mended."""
+    for row in rows:
+        yield row
+        mended = [
+            replace(one, run=specs.with_offset(one.run, one.teacher))
+            for one in row.learners
+            if one.teacher is not None and "omit" in one.run.examples
+        ]
+        if mended:
+            yield replace(row, learners=tuple(mended), variant=", ".join(filter(None, [row.variant, OFFSET])))
 
 
 def _compared(point: int, row: Row, specs: Specs) -> Iterator[Use]:

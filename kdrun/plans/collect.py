@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kdrun.metrics.calibration import bins_of
@@ -31,20 +31,39 @@ def counted(spec: RunSpec, run: RunFolder) -> Counted:
 
 
 def collected(finished: Mapping[RunSpec, RunFolder], counts: Mapping[RunSpec, Counted]) -> dict[str, Rows]:
-    """Rows of four files by name.
+    """Rows of five files by name.
 
     curves.csv: a row for each run and epoch, with the columns of metrics.csv.
     confusion.csv: for each run, how many test examples of a class (`label`) were given a class (`predicted`).
     reliability.csv: for each run and bin of confidence (see `metrics.calibration`), how many examples, how many of
         them right, and the sum of their confidences.
+    class_errors.csv: for each run and class, how many test examples there are, and how many of them it gets wrong.
     classes.csv: the names of each data set's classes, where its runs say them.
     """
     return {
         "curves.csv": [{"run_id": spec.run_id, **row} for spec, run in finished.items() for row in run.epochs()],
         "confusion.csv": [row for one in counts.values() for row in one.confusion],
         "reliability.csv": [row for one in counts.values() for row in one.reliability],
+        "class_errors.csv": [row for spec, run in finished.items() for row in _class_errors(spec, run, counts[spec])],
         "classes.csv": _classes(finished),
     }
+
+
+def errors_by_class(counts: Counted) -> dict[int, tuple[int, int]]:
+    """For each class of a run's test examples: how many there are, and how many of them it gets wrong."""
+    errors: dict[int, tuple[int, int]] = {}
+    for row in counts.confusion:
+        examples, wrong = errors.get(row["label"], (0, 0))
+        missed = row["examples"] if row["predicted"] != row["label"] else 0
+        errors[row["label"]] = examples + row["examples"], wrong + missed
+    return errors
+
+
+def _class_errors(spec: RunSpec, run: RunFolder, counts: Counted) -> Iterator[dict[str, Any]]:
+    names = dict(enumerate(run.class_names()))
+    for label, (examples, errors) in errors_by_class(counts).items():
+        row = {"run_id": spec.run_id, "class": label, "name": names.get(label, "")}
+        yield row | {"examples": examples, "errors": errors}
 
 
 def _confusion(spec: RunSpec, said: Predictions) -> Rows:

@@ -13,6 +13,7 @@ from typing import Any
 import kdrun
 from kdrun.plans import Plan, Use
 from kdrun.plans.collect import Counted, collected, counted
+from kdrun.plans.examples import example_columns
 from kdrun.runs import atomic
 from kdrun.runs.folder import RunFolder, to_csv
 from kdrun.runs.spec import RunSpec
@@ -91,14 +92,17 @@ def _rows(plan: Plan, finished: Mapping[RunSpec, RunFolder], counts: Mapping[Run
             plan,
             results.get(use.spec, {}),
             results.get(use.teacher, {}) if use.teacher else {},
-            _agreement(use, counts),
+            {
+                "agreement": _agreement(use, counts),
+                **example_columns(use.spec, finished.get(use.spec), counts.get(use.spec), results.get(use.spec, {})),
+            },
         )
         for use in plan.uses
     ]
 
 
 def _row(
-    use: Use, plan: Plan, result: Mapping[str, Any], teacher: Mapping[str, Any], agreement: float | None
+    use: Use, plan: Plan, result: Mapping[str, Any], teacher: Mapping[str, Any], seen: Mapping[str, Any]
 ) -> dict[str, Any]:
     return {
         "point": use.point,
@@ -111,7 +115,7 @@ def _row(
         "train_size": None if use.role == "teacher" else result.get("train_examples"),
         "teacher_train_size": result.get("train_examples") if use.role == "teacher" else teacher.get("train_examples"),
         **{column: result.get(column) for column in _MEASURED},
-        "agreement": agreement,
+        **seen,
         "validation_id": _digest(json.dumps(use.spec.dataset, sort_keys=True)),
         "status": "finished" if result else "missing",
     }

@@ -11,7 +11,7 @@ from kdrun.config.schema import CROWD, MEANS, Config, Recipe
 from kdrun.errors import UserError
 from kdrun.plans.listed import check_distinct, finished_run
 from kdrun.plans.specialists import committee_of, specialists
-from kdrun.runs.spec import RunSpec
+from kdrun.runs.spec import RunSpec, without_teacher
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,11 @@ class Specs:
         config = self.config
         if config.alpha == 0 and not config.alpha_schedule.get("start"):
             return self.baseline(seed)
+        if teacher is None and config.transfer != "labelled":
+            raise UserError(
+                f"transfer={config.transfer} needs a teacher for what has no labels, and "
+                f"mode={config.mode['name']} has none; type transfer=labelled"
+            )
         student = self._student(
             seed,
             kind="student",
@@ -137,6 +142,16 @@ class Specs:
             teacher=teacher,
         )
         return replace(student, schedules=self._schedules())
+
+    def with_offset(self, run: RunSpec, teacher: RunSpec) -> RunSpec:
+        """A finished network with a bias for each omitted class, found without labels."""
+        model = {
+            "name": run.model["name"],
+            "_target_": "kdrun.models.offset.Offset",
+            "from_parents": True,
+            "classes": run.examples["omit"],
+        }
+        return assembled(replace(run, kind="student"), model, (run, teacher))
 
     def _student(
         self,
@@ -150,6 +165,10 @@ class Specs:
         teacher: RunSpec | None,
     ) -> RunSpec:
         config = self.config
+        if teacher and config.transfer == "unlabelled" and alpha < 1:
+            raise UserError(
+                f"transfer=unlabelled shows the {kind} no label, and alpha={alpha:g} weighs them; type alpha=1"
+            )
         return RunSpec(
             kind=kind,
             seed=seed,
@@ -165,7 +184,13 @@ class Specs:
             targets=targets,
             teacher_dtype=config.cache.dtype if teacher else "fp32",
             parents=(teacher,) if teacher else (),
+            examples=self._examples() if teacher else without_teacher(self._examples()),
         )
+
+    def _examples(self) -> dict[str, Any]:
+        """What a run that has a teacher is shown beyond the labelled examples, and what not."""
+        omitted, transfer = sorted(set(map(str, self.config.dataset.omit))), self.config.transfer
+        return ({"omit": omitted} if omitted else {}) | ({"transfer": transfer} if transfer != "labelled" else {})
 
     def _schedules(self) -> dict[str, Mapping[str, Any]]:
         """That of alpha, and that of tau where a term has one; none where they are constant."""

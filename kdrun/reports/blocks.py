@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pandas import DataFrame
 
 from kdrun.reports import wording
+from kdrun.reports.examples import transferred
 from kdrun.reports.wording import Quote, Row
 
 
@@ -152,9 +153,16 @@ def _title(rows: Sequence[Row], teachers: Sequence[Row], quote: Quote) -> tuple[
             f"{_teachers_accuracy(row)} %"
             for row in teachers
         ),
-        f"student {quote(most['student'])}{_sized(', trained on {}', most['train_size'])}{epochs}, "
+        f"student {quote(most['student'])}{_trained_on(rows)}{epochs}, "
         + (seeds if most["n_seeds"] == planned else f"{most['n_seeds']} of {seeds} finished"),
     )
+
+
+def _trained_on(rows: Sequence[Row]) -> str:
+    """Of the students', where they are shown more than what has labels."""
+    most = _fullest([row for row in rows if row["role"] == "student"] or rows)
+    told = transferred(most)
+    return f": {told};" if told else _sized(", trained on {}", most["train_size"])
 
 
 def _sized(template: str, size: float) -> str:

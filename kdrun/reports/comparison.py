@@ -9,6 +9,7 @@ from pandas import DataFrame, Series
 
 from kdrun.metrics.paired import Gain, holm, paired
 from kdrun.reports.costs import NAN, Row, batch_costs, costs
+from kdrun.reports.examples import example_columns
 from kdrun.reports.points import Control, Point, data_key, distinct_controls, first_alike, names, points, settings
 
 OF_ONE_TEACHER = (
@@ -131,6 +132,7 @@ def _row(point: Point, learners: DataFrame, role: str, against_controls: Row, se
         "variant": planned["variant"] if role == "student" else "",
         "teacher_accuracy_std": teachers["test_accuracy"].std(),
         "special_classes": names(point.teachers["special_classes"]),
+        **example_columns(learners, ours, base),
         **batch_costs(ours, teachers),
     }
 

@@ -58,6 +58,7 @@ def _refusals(ours: Entry, theirs: Entry) -> Iterator[str]:
     ):
         if not (left == right or (math.isnan(left) and math.isnan(right))):
             yield f"{name} {left:,.10g} against {right:,.10g}"
+    yield from _told("examples", mine.spec, other.spec, "examples")
     yield from _told("network", mine.spec, other.spec, "model")
     yield from _told("budget", mine.spec, other.spec, "recipe", "precision")
     yield from _told("kdrun's results", mine.spec, other.spec, "semantics")

@@ -48,8 +48,15 @@ NUMBERS = (
 )
 MADE_WITH = ("hardware", "threads", "kdrun", "commit", "torch", "python", "system")
 # Columns that folders of earlier versions lack.
-LATER_TEXT = ("validation_id", "variant", "special_classes", *MADE_WITH)
-LATER_NUMBERS = ("latency_batch_ms", "batch_size")
+LATER_TEXT = ("validation_id", "variant", "special_classes", "transfer", "omitted", "offsets", *MADE_WITH)
+LATER_NUMBERS = (
+    "latency_batch_ms",
+    "batch_size",
+    "labelled_examples",
+    "omitted_examples",
+    "omitted_errors",
+    "offset_images",
+)
 FILLED = ("point", "role", "seed", "status")
 ROLES = ("teacher", "baseline", "control", "student")
 NOTES = ("name", "command", "created", "version")

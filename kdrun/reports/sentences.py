@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pandas import DataFrame
 
 from kdrun.reports import wording
+from kdrun.reports.examples import omission_sentences
 from kdrun.reports.wording import Quote, Row
 
 ALL_TOLD = 3  # so many points are told one by one; of more, the selected one and a count
@@ -28,7 +29,8 @@ def sentences(comparison: DataFrame, quote: Quote) -> list[str]:
     controls = wording.control_names(comparison)
     told = [f"{_verdict(students[i], names[i], controls, quote)}{_calibration(students[i])}" for i in _told(students)]
     sweep = [*_selection(students, names, quote), *_count(students)]
-    return [*told, *sweep, *_missing(students), *_cover(students), *_costs(students, quote)]
+    shown = omission_sentences(students, names, quote)
+    return [*told, *sweep, *shown, *_missing(students), *_cover(students), *_costs(students, quote)]
 
 
 def headline(comparison: DataFrame, quote: Quote) -> str:

@@ -29,6 +29,10 @@ COUNTS = (
     "test_examples",
     "same_as",
     "batch_size",
+    "labelled_examples",
+    "baseline_train_size",
+    "omitted_examples",
+    "offset_images",
 )
 
 

@@ -35,7 +35,8 @@ class RunSpec:
     targets: what stands for the teacher, as composed: a substitute made from its signals; empty for themselves.
     teacher_dtype: what the teacher says is rounded to fp32 or fp16; fp32 without a teacher.
     parents: the runs that must be finished first: the teacher, or those whose networks this one is made of.
-    examples: which of the first `train_size` it is shown, and with what; empty: all of them with their labels.
+    examples: which examples it is shown, and with what; empty: the first `train_size`, with their labels.
+        See `kdrun.data.shown`.
     schedules: what of alpha and tau changes over the epochs, as composed; the values above are those of the last one.
     """
 
@@ -90,13 +91,19 @@ class RunSpec:
         if self.terms:
             numbers = {"tau": self.tau, "alpha": self.alpha}
             parts += ["+".join(self.terms), *(self._told(key, end) for key, end in numbers.items() if end is not None)]
+        for key in ("omit", "transfer", "as_long_as"):
+            value = self.examples.get(key, "")
+            parts += (
+                [f"{key.replace('_', ' ')} {value if isinstance(value, str) else '+'.join(value)}"] if value else []
+            )
         return ", ".join([*parts, *self._made_how(), f"seed {self.seed}"])
 
     def _made_how(self) -> list[str]:
-        """Of a run that trains nothing, the numbers that its network is told beside its parents: `tau 4`."""
+        """Of a run that trains nothing, the numbers that its network is told: `tau 4`; else what it is: `offset`."""
         told = {} if self.is_trained else self.model
         numbers = {key: value for key, value in told.items() if isinstance(value, int | float)}
-        return [f"{key} {value:g}" for key, value in numbers.items() if key != "from_parents"]
+        named = [f"{key} {value:g}" for key, value in numbers.items() if key != "from_parents"]
+        return named or [one["_target_"].rpartition(".")[2].lower() for one in [told] if one]
 
     def _told(self, key: str, end: float) -> str:
         """`tau 4`, `alpha 0.7 (linear from 0)`."""
@@ -106,7 +113,18 @@ class RunSpec:
     @property
     def baseline(self) -> RunSpec:
         """The same network, recipe, seeds and data on labels alone: what the run is compared with."""
-        return replace(self, kind="baseline", alpha=0.0, terms={}, mode=None, targets={}, parents=(), schedules={})
+        return replace(
+            self,
+            kind="baseline",
+            alpha=0.0,
+            terms={},
+            mode=None,
+            targets={},
+            teacher_dtype="fp32",
+            parents=(),
+            examples=without_teacher(self.examples),
+            schedules={},
+        )
 
     def description(self) -> dict[str, Any]:
         """Everything that identifies the run, as plain JSON types; parents by their fingerprints."""
@@ -119,3 +137,8 @@ class RunSpec:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RunSpec) and self.fingerprint == other.fingerprint
+
+
+def without_teacher(examples: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run without a teacher is shown: what has labels, in epochs as long as those of a run that has one."""
+    return {"as_long_as" if key == "transfer" else key: value for key, value in examples.items()}

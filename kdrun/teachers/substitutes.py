@@ -25,6 +25,8 @@ class ClassMeans:
     in place of a uniform distribution.
     """
 
+    reads_labels = True
+
     def __init__(self, teacher: Teacher, examples: Iterable[Batch], *, tau: float) -> None:
         sums: torch.Tensor | None = None
         for batch in examples:

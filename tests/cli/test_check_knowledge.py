@@ -27,7 +27,7 @@ def test_a_term_of_kdruns_passes_every_property_that_applies(kdrun: Kdrun) -> No
     ended = kdrun("check-knowledge", "response/logit_mse")
     states = _states(ended.out)
     assert ended.code == 0
-    assert len(states) == 12
+    assert len(states) == 13
     assert [name for name, state in states.items() if state != "pass"] == ["gradient scale constant in tau"]
     assert ended.out.splitlines()[-1] == "logit_mse: every property that applies holds"
 

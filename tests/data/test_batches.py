@@ -11,7 +11,7 @@ from kdrun.data.batches import Batches, every_view, plain_batches
 from kdrun.data.normalise import Normalise
 from kdrun.data.split import Part
 from kdrun.data.views import Crop, apply
-from kdrun.signals import Batch
+from kdrun.signals import UNLABELLED, Batch
 
 PIXELS = Normalise((0.0,), (1 / 255,))  # gives the pixels themselves, up to rounding
 FAMILY = Crop(1, True)
@@ -211,3 +211,31 @@ def test_favoured_epochs_differ_are_mixed_and_go_on_from_any_step() -> None:
     again = favouring(60, batch_size=6, classes=[0])
     assert ids_in(list(again.epoch(2))) == ids_in(whole)
     assert ids_in(list(stream.epoch(3))) != ids_in(whole)
+
+
+def test_a_longer_epoch_shows_all_examples_again_in_views_of_their_own() -> None:
+    part = part_of(10)
+    stream = Batches(part, batch_size=5, family=FAMILY, normalise=PIXELS, seed=3, length=25)
+    batches = list(stream.epoch(1))
+    ids, views = ids_in(batches), [int(view) for batch in batches for view in batch.views]
+    assert len(batches) == stream.steps_per_epoch == 5
+    assert sorted(ids[:10]) == sorted(ids[10:20]) == sorted(part.ids.tolist())
+    assert len(set(ids[20:])) == 5
+    assert ids[:10] != ids[10:20]
+    first, second = (dict(zip(ids[k : k + 10], views[k : k + 10], strict=True)) for k in (0, 10))
+    assert first != second
+    once = list(batches_of(part, batch_size=5, seed=3).epoch(1))
+    assert (ids[:10], first) == (ids_in(once), view_by_id(once))
+    rest = list(stream.epoch(1, start=3))
+    assert all(
+        torch.equal(a, b)
+        for ours, whole in zip(rest, batches[3:], strict=True)
+        for a, b in zip(tensors(ours), tensors(whole), strict=True)
+    )
+
+
+def test_a_batch_says_whether_its_data_have_labels_throughout() -> None:
+    part = part_of(10)
+    some = Part(part.images, torch.where(torch.arange(10) < 9, part.labels, UNLABELLED), part.ids)
+    assert {batch.all_labelled for batch in batches_of(part, batch_size=5).epoch(0)} == {True}
+    assert {batch.all_labelled for batch in batches_of(some, batch_size=5).epoch(0)} == {False}

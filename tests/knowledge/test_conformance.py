@@ -115,6 +115,10 @@ def in_the_dtype_given(term: Term, student: Signals, teacher: Signals, batch: Ba
     return (student.logits - teacher.logits.detach().clone()).square().mean()
 
 
+def reading_labels(term: Term, student: Signals, teacher: Signals, batch: Batch) -> Tensor:
+    return usual(term, student, teacher, batch) * (1 + batch.labels[0])
+
+
 FAULTS = [
     ("minimum at equality", cross_entropy, {}),
     ("gradients match finite differences", with_cut_gradient, {}),
@@ -129,6 +133,7 @@ FAULTS = [
     ("state dict holds everything", remembering_outside, {}),
     ("gradient scale constant in tau", scaled, {"tau": 4.0}),
     ("float32 under bf16 autocast", in_the_dtype_given, {}),
+    ("labels only where it states so", reading_labels, {}),
 ]
 
 
@@ -145,9 +150,16 @@ def test_a_faultless_term_passes_every_check_that_applies() -> None:
 
 
 def test_what_a_term_says_of_itself_takes_checks_off_the_list() -> None:
-    attributes = {"minimum": None, "per_example": False, "tau": 4.0, "constant_in_tau": False}
+    attributes = {
+        "minimum": None,
+        "per_example": False,
+        "tau": 4.0,
+        "constant_in_tau": False,
+        "reads_labels": True,
+    }
     checks = check_knowledge(partial(Term, loss=usual, **attributes))
     off = {"minimum at equality", "mean over the batch", "gradient scale constant in tau"}
+    off |= {"labels only where it states so"}
     assert {check.name for check in checks if check.passed is None} == off
 
 

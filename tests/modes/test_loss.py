@@ -9,7 +9,7 @@ from torch.nn import functional
 from kdrun.knowledge.response import LogitMSE, SoftTargets, kd
 from kdrun.modes.courses import Linear
 from kdrun.modes.loss import Term, combined, part_names
-from kdrun.signals import Batch, Pair, Signals
+from kdrun.signals import UNLABELLED, Batch, Pair, Signals
 
 STUDENT = torch.tensor([[1.0, 2, 3], [0, 0, 1]], dtype=torch.float64)
 TEACHER = torch.tensor([[3.0, 1, 0], [1, 2, 0]], dtype=torch.float64)
@@ -81,3 +81,32 @@ def test_a_term_with_a_temperature_has_that_of_its_course_in_the_epoch() -> None
 def test_a_term_without_a_temperature_is_left_as_it_is() -> None:
     terms = {"logit_mse": Term(LogitMSE(PAIR), 1.0, 0, Linear(4.0, 2.0, 2))}
     assert float(combined(Signals(STUDENT), Signals(TEACHER), _batch(), terms=terms, alpha=1.0)[1]) == _loss(1.0)[2]
+
+
+def test_cross_entropy_is_taken_over_the_examples_that_have_a_label() -> None:
+    batch = _batch(torch.tensor([0, UNLABELLED]))._replace(all_labelled=False)
+    total, ce, *values = _loss(0.3, batch)
+    assert ce == float(functional.cross_entropy(STUDENT[:1], LABELS[:1]))
+    assert values == _loss(0.3)[2:]
+    assert total == pytest.approx(0.7 * ce + _loss(0.3)[0] - 0.7 * _loss(0.3)[1])
+
+
+def test_a_batch_without_any_label_has_no_cross_entropy_and_no_gradient_of_it() -> None:
+    logits = STUDENT.clone().requires_grad_()
+    batch = _batch(torch.full((2,), UNLABELLED))._replace(all_labelled=False)
+    total, ce = combined(Signals(logits), Signals(TEACHER), batch, terms={}, alpha=0.0)
+    total.backward()
+    assert (total.item(), ce.item()) == (0.0, 0.0)
+    assert torch.equal(logits.grad, torch.zeros_like(logits))
+
+
+def test_a_batch_whose_every_example_has_a_label_gives_the_same_bits_either_way() -> None:
+    gradients = []
+    for all_labelled in (True, False):
+        logits = STUDENT.clone().requires_grad_()
+        loss = combined(
+            Signals(logits), Signals(TEACHER), _batch()._replace(all_labelled=all_labelled), terms=_terms(), alpha=0.3
+        )
+        loss[0].backward()
+        gradients.append((loss[0].detach(), logits.grad))
+    assert all(torch.equal(one, other) for one, other in zip(*gradients, strict=True))

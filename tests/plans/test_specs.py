@@ -6,6 +6,7 @@ import pytest
 
 from kdrun.config.compose import Composer
 from kdrun.config.grid import one_point
+from kdrun.errors import UserError
 from kdrun.plans.specs import Specs
 from kdrun.runs.spec import RunSpec
 
@@ -62,3 +63,45 @@ def test_alpha_that_ends_at_0_makes_a_baseline_only_if_it_began_there() -> None:
     assert _student("alpha=0", "alpha_schedule=linear") == _student().baseline
     falling = _student("alpha=0", "alpha_schedule=linear", "alpha_schedule.start=1")
     assert (falling.kind, falling.teacher is not None) == ("student", True)
+
+
+def _specs(*overrides: str) -> Specs:
+    composer = Composer()
+    return Specs(composer.config(one_point(list(overrides), composer.groups, "distill")), DATASET)
+
+
+def test_what_students_are_shown_is_theirs_and_not_the_teachers() -> None:
+    specs = _specs("dataset.omit=[3,1]", "transfer=both")
+    teacher = specs.teacher()
+    assert teacher == _specs().teacher()
+    assert specs.student(0, teacher).examples == {"omit": ["1", "3"], "transfer": "both"}
+    assert specs.control(0, "label_smoothing", teacher).examples == {"omit": ["1", "3"], "as_long_as": "both"}
+    assert specs.baseline(0).examples == {"omit": ["1", "3"], "as_long_as": "both"}
+    assert specs.student(0, teacher).baseline == specs.baseline(0)
+
+
+def test_omitted_classes_are_the_same_however_they_are_typed() -> None:
+    one, other = _specs("dataset.omit=[3,1,3]"), _specs("dataset.omit=['1','3']")
+    assert one.baseline(0) == other.baseline(0)
+
+
+def test_without_either_nothing_is_said_of_examples() -> None:
+    specs = _specs("dataset.omit=[]", "transfer=labelled")
+    assert specs.student(0, specs.teacher()) == _specs().student(0, _specs().teacher())
+    assert specs.baseline(0).examples == {}
+
+
+def test_a_baseline_is_the_same_whatever_its_students_teacher_is_rounded_to() -> None:
+    specs = _specs("cache.dtype=fp16")
+    assert specs.student(0, specs.teacher()).baseline == specs.baseline(0)
+
+
+def test_no_label_at_all_needs_alpha_1() -> None:
+    specs = _specs("transfer=unlabelled")
+    with pytest.raises(UserError, match="shows the student no label"):
+        specs.student(0, specs.teacher())
+
+
+def test_examples_without_labels_need_a_teacher() -> None:
+    with pytest.raises(UserError, match="transfer=both needs a teacher"):
+        _specs("transfer=both").student(0, None)
