@@ -30,7 +30,7 @@ def _offered(*words: str) -> list[str]:
         (("sweep", "knowledge.kd.t"), ["knowledge.kd.tau="]),
         # bash splits words at =
         (("distill", "student", "=", "vgg1"), ["vgg11", "vgg13", "vgg16", "vgg19"]),
-        (("distill", "mode", "="), ["offline"]),
+        (("distill", "cache", "="), ["auto", "off", "schedule", "table"]),
         (("distill", "tau", "=", "4", "dev"), ["device="]),
         (("distill", "device", "=", "cuda", ":", "1", "prec"), ["precision="]),
         (("distill", "-e", "contr"), ["controls"]),

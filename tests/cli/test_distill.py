@@ -148,7 +148,15 @@ def test_the_teacher_keeps_the_whole_training_part(kdrun: Kdrun, tmp_path: Path)
 def test_report_is_made_again_from_the_csv_files_alone(kdrun: Kdrun, tmp_path: Path) -> None:
     first = kdrun("distill", *TOY, "seeds=[0,1]")
     folder = _only((tmp_path / "outputs" / "reports").iterdir())
-    kept = {"runs.csv", "report.json", "curves.csv", "confusion.csv", "reliability.csv", "classes.csv"}
+    kept = {
+        "runs.csv",
+        "report.json",
+        "curves.csv",
+        "confusion.csv",
+        "reliability.csv",
+        "classes.csv",
+        "class_errors.csv",
+    }
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     for path in folder.iterdir():
         if path.name not in kept:
