@@ -80,6 +80,11 @@ def test_rows_name_their_teachers() -> None:
     assert [one.teacher for one in labels] == ["mlp64", "mlp64 of generation 1", "mlp64 of generation 2", "mlp64"]
 
 
+def test_teachers_that_were_not_shown_a_class_either_mend_no_bias() -> None:
+    variants = [one.variant for one in _plan("dataset.omit=[3]", "mode.ensemble=true").points]
+    assert variants == ["generation 1", "generation 2", "generation 3", "ensemble of generations 1 to 3"]
+
+
 @pytest.mark.parametrize(
     ("override", "told"),
     [
