@@ -62,9 +62,10 @@ class Specialist(nn.Module):
         self.special = confusable_sets(probs, self._clusters)[self._cluster].to(labels.device)
         share = self.special[labels].double().mean()
         if not 0 < share < 1:
+            seen = "of no" if share else "only of"
             raise UserError(
-                f"specialist {self._cluster + 1} of {self._clusters} would see examples {'of no' if share else 'only of'} "
-                f"other classes: the generalist's training part has too few classes; make teacher_train_size larger"
+                f"specialist {self._cluster + 1} of {self._clusters} would see examples {seen} other classes: the "
+                "generalist's training part has too few classes; make teacher_train_size larger"
             )
         self.log_odds.copy_(torch.log((1 - share) / share))
 

@@ -125,9 +125,11 @@ def test_no_label_of_an_unlabelled_example_reaches_training(tmp_path: Path, monk
 
 
 def test_an_offset_brings_its_classes_share_to_the_teachers(tmp_path: Path) -> None:
-    specs = plan(*OMIT, "alpha=1")
+    specs = plan(*OMIT, "alpha=1", "train.teacher.epochs=5")
     carry_out(specs, tmp_path)
     result = lab_at(tmp_path).store.folder(_offset(specs)).result()
+    student = lab_at(tmp_path).store.folder(_offset(specs).parents[0]).result()
+    assert (result["epochs"], result["train_seconds"]) == (student["epochs"], student["train_seconds"])
     assert result["offset_images"] == 100
     assert float(result["offset_shares_before"]) < float(result["offset_shares"])
     assert float(result["offsets"]) > 0
