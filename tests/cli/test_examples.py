@@ -65,6 +65,13 @@ REFUSED = {
         "transfer=both",
         "train_size=null",
     ): "transfer=both needs examples without labels, and train_size labels the whole",
+    (
+        "transfer=unlabelled",
+        "alpha=1",
+        "controls=[]",
+        "alpha_schedule=linear",
+    ): "transfer=unlabelled shows the student no "
+    "label, and alpha_schedule weighs them in its first epochs; type alpha_schedule=constant",
     ("transfer=unlabelled",): "transfer=unlabelled shows the student no label, and alpha=0.7 weighs them; type alpha=1",
 }
 
