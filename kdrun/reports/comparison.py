@@ -133,6 +133,7 @@ def _row(point: Point, learners: DataFrame, role: str, against_controls: Row, se
         "teacher_accuracy_std": teachers["test_accuracy"].std(),
         "special_classes": names(point.teachers["special_classes"]),
         **example_columns(learners, ours, base),
+        "baseline_parameters": base["parameters"].max(),
         **batch_costs(ours, teachers),
     }
 

@@ -77,6 +77,16 @@ def test_students_that_were_put_together_have_epochs_and_time_of_their_parents(p
     assert set(rows.loc[rows["role"] == "student", "train_seconds_mean"]) == {6.0}
 
 
+def test_several_networks_against_one_are_said_to_be_larger(peers, text) -> None:
+    assert "the one network that is its baseline" not in _words(text(peers))
+    for row in peers.rows:
+        if row["role"] == "student" and row["variant"] == "peers' ensemble":
+            row["parameters"] = 120_000
+    told = "peers' ensemble (kd at tau 4, alpha 0.7) has 2x the parameters of the one network that is its baseline"
+    assert _words(text(peers)).count("x the parameters of the one network") == 1
+    assert told in _words(text(peers))
+
+
 def test_several_teachers_stand_in_one_table(assistants, text) -> None:
     lines = text(assistants).splitlines()
     assert [line[:12].rstrip() for line in lines if line.startswith("teacher ")] == [
