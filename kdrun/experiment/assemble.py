@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from torch import nn
 
 from kdrun.experiment.lab import Lab
 from kdrun.experiment.measure import finish
-from kdrun.experiment.running import mode_of, settle
+from kdrun.experiment.running import finished_network, mode_of, settle
 from kdrun.runs.spec import RunSpec
 
 
 def assemble(spec: RunSpec, lab: Lab) -> Mapping[str, Any]:
     """Puts a network together, evaluates it, and writes what stays; returns its result.
 
-    It has taken as many epochs as the longest of its parents, and the seconds of all of them.
+    It has taken as many epochs as the longest of the runs that it is made of, and the seconds of all of them.
     """
     folder = lab.store.folder(spec)
     network = mode_of(spec, lab).student.to(lab.device)
     settle(spec, network, lab)
-    parents = [lab.store.folder(parent).result() for parent in spec.parents]
+    parents = [lab.store.folder(parent).result() for parent in _made_of(spec, network, lab)]
     told = {
         "teacher_signals": None,
         "epochs": max(parent["epochs"] for parent in parents),
@@ -27,3 +29,9 @@ def assemble(spec: RunSpec, lab: Lab) -> Mapping[str, Any]:
     }
     folder.start(spec, {})
     return finish(spec, network, lab, rows=[], told=told)
+
+
+def _made_of(spec: RunSpec, network: nn.Module, lab: Lab) -> Sequence[RunSpec]:
+    """Its parents, but for those whose networks are no part of its own: they were only asked something."""
+    parts = set(network.modules())
+    return [parent for parent in spec.parents if finished_network(parent, lab) in parts] or spec.parents  # a copy

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor, nn
@@ -119,7 +120,8 @@ class Lab:
         self.compiling = compiling
         self.caching = caching
         self._data: dict[str, Data] = {}
-        self.networks: dict[str, nn.Module] = {}  # finished runs' networks by fingerprint
+        # Finished runs' networks by fingerprint, while anyone uses them: a long plan has hundreds.
+        self.networks: WeakValueDictionary[str, nn.Module] = WeakValueDictionary()
 
     def data(self, dataset: Mapping[str, Any]) -> Data:
         """The data set, loaded at the first call. Raises UserError for data that are missing or damaged."""

@@ -119,11 +119,12 @@ def settle(spec: RunSpec, network: nn.Module, lab: Lab) -> None:
 
 def finished_network(spec: RunSpec, lab: Lab) -> nn.Module:
     """A finished run's network on the device. Raises UserError when its weights are damaged."""
-    if spec.fingerprint not in lab.networks:
+    network = lab.networks.get(spec.fingerprint)
+    if network is None:
         network = mode_of(spec, lab).student
         network.load_state_dict(lab.store.folder(spec).weights(), strict=not isinstance(network, FromParents))
         lab.networks[spec.fingerprint] = network.to(lab.device)
-    return lab.networks[spec.fingerprint]
+    return network
 
 
 def mode_of(spec: RunSpec, lab: Lab) -> Mode:

@@ -30,9 +30,7 @@ class Offset(nn.Module):
     def __init__(self, networks: Sequence[nn.Module], *, classes: Sequence[int]) -> None:
         super().__init__()
         self.network, teacher = networks
-        self._teacher = (
-            teacher,
-        )  # in a tuple it is no part of this network: it is asked once, and costs nothing later
+        self._teacher = (teacher,)  # a tuple, for it is no part of this network: asked once, it costs nothing later
         self._told: dict[str, Any] = {}
         self.register_buffer("classes", torch.tensor(classes), persistent=False)
         self.register_buffer("offsets", torch.zeros(len(classes)))
@@ -40,8 +38,8 @@ class Offset(nn.Module):
         self.offsets: Tensor
 
     def forward(self, inputs: Tensor) -> Tensor:
-        logits: Tensor = self.network(inputs)
-        return logits.index_add(1, self.classes, self.offsets.to(logits.dtype).expand(len(logits), -1))
+        logits: Tensor = self.network(inputs).float()
+        return _with_offsets(logits, self.classes, self.offsets)
 
     def settle(self, batches: Iterable[Batch]) -> None:
         (teacher,) = self._teacher
@@ -49,14 +47,13 @@ class Offset(nn.Module):
             networks = self.network.eval(), teacher.eval()
             said = [[network(batch.inputs).double() for network in networks] for batch in batches]
         logits, taught = (torch.cat(each) for each in zip(*said, strict=True))
-        shares, before = (each.softmax(1).mean(0)[self.classes] for each in (taught, logits))
-        offsets = equalising_offsets(logits, self.classes, shares)
+        offsets = equalising_offsets(logits, self.classes, _shares(taught, self.classes))
         self.offsets.copy_(offsets)
         self._told = {
             "offset_images": len(logits),
             "offsets": _text(offsets),
-            "offset_shares_before": _text(before),
-            "offset_shares": _text(shares),
+            "offset_shares_before": _text(_shares(logits, self.classes)),
+            "offset_shares": _text(_shares(_with_offsets(logits, self.classes, offsets), self.classes)),
         }
 
     def own_state(self) -> dict[str, Tensor]:
@@ -65,6 +62,15 @@ class Offset(nn.Module):
     def told(self) -> dict[str, Any]:
         """Of how many images; of each class, in rising order: the offset, and its share without and with it."""
         return self._told
+
+
+def _with_offsets(logits: Tensor, classes: Tensor, offsets: Tensor) -> Tensor:
+    return logits.index_add(1, classes, offsets.expand(len(logits), -1))
+
+
+def _shares(logits: Tensor, classes: Tensor) -> Tensor:
+    """(C,): the mean probability of each of the classes."""
+    return logits.softmax(1).mean(0)[classes]
 
 
 def _text(values: Tensor) -> str:
@@ -83,7 +89,7 @@ def equalising_offsets(logits: Tensor, classes: Tensor, shares: Tensor) -> Tenso
     """
     offsets = torch.zeros_like(shares)
     for _ in range(_MOST_STEPS):
-        probs = logits.index_add(1, classes, offsets.expand(len(logits), -1)).softmax(1)[:, classes]
+        probs = _with_offsets(logits, classes, offsets).softmax(1)[:, classes]
         slope = probs.mean(0) - shares
         curvature = torch.diag(probs.mean(0)) - probs.T @ probs / len(probs)
         step = torch.linalg.solve(curvature, slope)

@@ -8,6 +8,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from kdrun.errors import UserError
 from kdrun.models.confusable import confusable_sets
 from kdrun.signals import Batch
 
@@ -47,16 +48,25 @@ class Specialist(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         logits: Tensor = self.network(inputs)
-        return logits if self.training else torch.where(self.special, logits, logits + self.log_odds)
+        return logits if self.training else torch.where(self.special, logits, logits.float() + self.log_odds)
 
     @torch.no_grad()
     def settle(self, batches: Iterable[Batch]) -> None:
-        """Finds its set by what the generalist says of the training part."""
+        """Finds its set by what the generalist says of the training part.
+
+        Raises UserError where no example, or every one, is of its set.
+        """
         self.eval()
         said = [(self.network(batch.inputs).float().softmax(-1), batch.labels) for batch in batches]
         probs, labels = (torch.cat(column) for column in zip(*said, strict=True))
         self.special = confusable_sets(probs, self._clusters)[self._cluster].to(labels.device)
         share = self.special[labels].double().mean()
+        if not 0 < share < 1:
+            seen = "of no" if share else "only of"
+            raise UserError(
+                f"specialist {self._cluster + 1} of {self._clusters} would see examples {seen} other classes: the "
+                "generalist's training part has too few classes; make teacher_train_size larger"
+            )
         self.log_odds.copy_(torch.log((1 - share) / share))
 
     def get_extra_state(self) -> Tensor:

@@ -24,7 +24,7 @@ class Assistant:
             raise UserError(
                 "mode.path is empty; name the assistants, the largest first, such as mode.path=[mlp64,mlp30]"
             )
-        if specs.config.alpha == 0:
+        if not specs.is_taught:
             raise UserError("mode=assistant needs alpha > 0, got 0: nobody would hear a teacher")
         teacher = last = specs.teacher()
         for model in path:

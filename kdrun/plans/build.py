@@ -55,13 +55,13 @@ def _specs(points: Sequence[PointConfig]) -> Iterator[tuple[Specs, str]]:
 
 
 def _with_offsets(rows: Iterable[Row], specs: Specs) -> Iterator[Row]:
-    """After each row whose students have a teacher and are not shown every class, the same with their biases mended."""
+    """After each row whose students lack classes that their teacher was shown, the same with their biases mended."""
     for row in rows:
         yield row
         mended = [
             replace(one, run=specs.with_offset(one.run, one.teacher))
             for one in row.learners
-            if one.teacher is not None and "omit" in one.run.examples
+            if one.teacher is not None and "omit" in one.run.examples and "omit" not in one.teacher.examples
         ]
         if mended:
             yield replace(row, learners=tuple(mended), variant=", ".join(filter(None, [row.variant, OFFSET])))

@@ -19,7 +19,7 @@ class Mutual:
 
     def rows(self, specs: Specs) -> Iterator[Row]:
         config = specs.config
-        if config.alpha == 1:
+        if config.alpha == 1 and config.alpha_schedule.get("start", 1) == 1:
             raise UserError(f"mode={config.mode['name']} with alpha=1: no network would see a label; type alpha=0.5")
         models = [config.student, *(config.mode["peers"] or [config.student])]
         everyone = range(len(models))
@@ -44,8 +44,11 @@ class CoTrained:
 
     def rows(self, specs: Specs) -> Iterator[Row]:
         config = specs.config
-        if config.teachers or config.teacher["members"] > 1:
-            raise UserError(f"mode={config.mode['name']} has one teacher; leave teachers and teacher.members out")
+        if config.teachers or config.teacher["members"] > 1 or config.teacher["specialists"]:
+            raise UserError(
+                f"mode={config.mode['name']} has one teacher; leave teachers, teacher.members and teacher.specialists "
+                "out"
+            )
         models = [config.student, specs.teacher_model()]
         learners = []
         for seed in config.seeds:

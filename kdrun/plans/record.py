@@ -56,7 +56,8 @@ def report_name(command: str, plan: Plan) -> str:
 def write_record(plan: Plan, store: Store, command: str, command_line: str) -> Path:
     """Writes what a report is made from, and returns its folder.
 
-    runs.csv: a row for each use of a run; report.json: how they were asked for; `collected`: what the pictures need.
+    runs.csv: a row for each use of a run (`own_epochs`: 0 where it is put together, and `epochs` its parents');
+    report.json: how they were asked for; `collected`: what the pictures need.
     """
     name = report_name(command, plan)
     folder = store.outputs / "reports" / name
@@ -115,6 +116,7 @@ def _row(
         "train_size": None if use.role == "teacher" else result.get("train_examples"),
         "teacher_train_size": result.get("train_examples") if use.role == "teacher" else teacher.get("train_examples"),
         **{column: result.get(column) for column in _MEASURED},
+        "own_epochs": use.spec.recipe["epochs"],
         **seen,
         "validation_id": _digest(json.dumps(use.spec.dataset, sort_keys=True)),
         "status": "finished" if result else "missing",

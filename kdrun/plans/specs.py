@@ -25,6 +25,11 @@ class Specs:
         """The same point with another network as its student."""
         return replace(self, config=replace(self.config, student=model))
 
+    @property
+    def is_taught(self) -> bool:
+        """Whether the teacher's side has any weight, in whichever epoch."""
+        return bool(self.config.alpha or self.config.alpha_schedule.get("start"))
+
     def teacher(self) -> RunSpec:
         """The teacher; one run also where it is several networks."""
         if self.config.teacher["specialists"]:
@@ -125,12 +130,17 @@ class Specs:
     def student(self, seed: int, teacher: RunSpec | None) -> RunSpec:
         """The distilled student; at alpha = 0 throughout it is the baseline. teacher: None where the mode has none."""
         config = self.config
-        if config.alpha == 0 and not config.alpha_schedule.get("start"):
+        if not self.is_taught:
             return self.baseline(seed)
         if teacher is None and config.transfer != "labelled":
             raise UserError(
                 f"transfer={config.transfer} needs a teacher for what has no labels, and "
                 f"mode={config.mode['name']} has none; type transfer=labelled"
+            )
+        if config.transfer == "unlabelled" and config.alpha_schedule.get("start", 1) < 1:
+            raise UserError(
+                "transfer=unlabelled shows the student no label, and alpha_schedule weighs them in its first epochs; "
+                "type alpha_schedule=constant"
             )
         student = self._student(
             seed,

@@ -120,7 +120,7 @@ def _row(point: Point, learners: DataFrame, role: str, against_controls: Row, se
         **against_controls,
         **_recipe_and_scores(point, ours, base),
         **costs(ours, teachers),
-        "train_seconds_mean": ours.loc[ours["epochs"] != 0, "train_seconds"].mean(),
+        "train_seconds_mean": ours["train_seconds"].mean(),
         "test_examples": ours["test_examples"].max(),
         "precision": names(ours["precision"]),
         "device": names(ours["device"]),
@@ -133,6 +133,7 @@ def _row(point: Point, learners: DataFrame, role: str, against_controls: Row, se
         "teacher_accuracy_std": teachers["test_accuracy"].std(),
         "special_classes": names(point.teachers["special_classes"]),
         **example_columns(learners, ours, base),
+        "baseline_parameters": base["parameters"].max(),
         **batch_costs(ours, teachers),
     }
 
@@ -143,7 +144,7 @@ def _recipe_and_scores(point: Point, ours: DataFrame, base: DataFrame) -> Row:
         "selected": False,
         "teacher_train_size": point.teachers["teacher_train_size"].max(),
         "train_size": point.student["train_size"].max(),
-        "epochs": pd.concat([point.student["epochs"], point.baseline["epochs"]]).max(),  # 0 of what is put together
+        "epochs": pd.concat([point.student["epochs"], point.baseline["epochs"]]).max(),
         "baseline_nll_mean": base["test_nll"].mean(),
         "student_nll_mean": ours["test_nll"].mean(),
         "baseline_ece_mean": base["test_ece"].mean(),

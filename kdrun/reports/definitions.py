@@ -58,6 +58,7 @@ DEFINITIONS = (
     Definition(
         "seconds",
         "training, s",
-        "runs may train side by side in a group; this is a run's share of the wall time of its group.",
+        "runs may train side by side in a group; this is a run's share of the wall time of its group. "
+        "A network that is put together has the seconds of all runs that it is made of; each of several peers, of all.",
     ),
 )

@@ -38,7 +38,8 @@ def read_details(folder: Path, runs: DataFrame) -> Details:
     finished = runs[runs["status"] == "finished"].drop_duplicates("run_id").set_index("run_id")
     curves = _read(folder / "curves.csv", CURVES, "learning curves", missing)
     if len(curves):
-        short = curves.groupby("run_id").size().reindex(finished.index, fill_value=0) < finished["epochs"]
+        kept = curves.groupby("run_id").size().reindex(finished.index, fill_value=0)
+        short = kept < finished["own_epochs"].fillna(finished["epochs"])
         missing += _told("curves.csv", "epochs", finished.index[short].tolist())
     confusion = _read(folder / "confusion.csv", CONFUSION, "gains by class and no confusions", missing)
     reliability = _read(folder / "reliability.csv", RELIABILITY, "reliability diagrams", missing)

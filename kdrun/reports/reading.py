@@ -56,6 +56,7 @@ LATER_NUMBERS = (
     "omitted_examples",
     "omitted_errors",
     "offset_images",
+    "own_epochs",
 )
 FILLED = ("point", "role", "seed", "status")
 ROLES = ("teacher", "baseline", "control", "student")

@@ -30,7 +30,8 @@ def sentences(comparison: DataFrame, quote: Quote) -> list[str]:
     told = [f"{_verdict(students[i], names[i], controls, quote)}{_calibration(students[i])}" for i in _told(students)]
     sweep = [*_selection(students, names, quote), *_count(students)]
     shown = omission_sentences(students, names, quote)
-    return [*told, *sweep, *shown, *_missing(students), *_cover(students), *_costs(students, quote)]
+    larger = _larger(students, names)
+    return [*told, *larger, *sweep, *shown, *_missing(students), *_cover(students), *_costs(students, quote)]
 
 
 def headline(comparison: DataFrame, quote: Quote) -> str:
@@ -170,6 +171,16 @@ def _cover(students: Sequence[Row]) -> list[str]:
         return [COVERS.format("each has its own teacher, and the split of the data is")]
     the_teacher = "a teacher that all seeds share" if own else "the teacher"
     return [COVERS.format(f"{the_teacher} and the split of the data are" if taught else "the split of the data is")]
+
+
+def _larger(students: Sequence[Row], names: Sequence[str]) -> list[str]:
+    """Of networks that cost more than what they are compared with, such as several that answer as one."""
+    return [
+        f"{name} has {row['student_parameters'] / row['baseline_parameters']:.2g}x the parameters of the one network "
+        "that is its baseline: a gain may be that of its size."
+        for row, name in zip(students, names, strict=True)
+        if row["student_parameters"] > row["baseline_parameters"]
+    ]
 
 
 def _costs(students: Sequence[Row], quote: Quote) -> list[str]:

@@ -65,6 +65,13 @@ REFUSED = {
         "transfer=both",
         "train_size=null",
     ): "transfer=both needs examples without labels, and train_size labels the whole",
+    (
+        "transfer=unlabelled",
+        "alpha=1",
+        "controls=[]",
+        "alpha_schedule=linear",
+    ): "transfer=unlabelled shows the student no "
+    "label, and alpha_schedule weighs them in its first epochs; type alpha_schedule=constant",
     ("transfer=unlabelled",): "transfer=unlabelled shows the student no label, and alpha=0.7 weighs them; type alpha=1",
 }
 
@@ -125,9 +132,11 @@ def test_no_label_of_an_unlabelled_example_reaches_training(tmp_path: Path, monk
 
 
 def test_an_offset_brings_its_classes_share_to_the_teachers(tmp_path: Path) -> None:
-    specs = plan(*OMIT, "alpha=1")
+    specs = plan(*OMIT, "alpha=1", "train.teacher.epochs=5")
     carry_out(specs, tmp_path)
     result = lab_at(tmp_path).store.folder(_offset(specs)).result()
+    student = lab_at(tmp_path).store.folder(_offset(specs).parents[0]).result()
+    assert (result["epochs"], result["train_seconds"]) == (student["epochs"], student["train_seconds"])
     assert result["offset_images"] == 100
     assert float(result["offset_shares_before"]) < float(result["offset_shares"])
     assert float(result["offsets"]) > 0

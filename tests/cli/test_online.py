@@ -34,6 +34,17 @@ def test_every_network_has_its_row_beside_its_own_baseline(kdrun: Kdrun, tmp_pat
     assert kdrun("report").code == 0
 
 
+def test_networks_that_were_put_together_lack_nothing_in_a_report(kdrun: Kdrun, tmp_path: Path) -> None:
+    assert kdrun(*MUTUAL).code == 0
+    name, runs = _report(tmp_path / "outputs")
+    assert dict(zip(runs["variant"] + runs["role"], runs["own_epochs"], strict=True)) == {
+        "peer 1baseline": 3, "peer 1control": 3, "peer 1student": 0,
+        "peer 2baseline": 3, "peer 2control": 3, "peer 2student": 0,
+        "peers' ensemblebaseline": 3, "peers' ensemblecontrol": 3, "peers' ensemblestudent": 3,
+    }  # fmt: skip
+    assert "Missing" not in (tmp_path / "outputs" / "reports" / name / "report.html").read_text()
+
+
 def test_a_co_trained_teacher_stands_in_the_table_and_can_be_explored(kdrun: Kdrun, tmp_path: Path) -> None:
     assert kdrun("distill", *TOY, "seeds=[0]", "mode=co_trained").code == 0
     _, runs = _report(tmp_path / "outputs")

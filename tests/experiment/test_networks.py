@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -131,3 +132,13 @@ def test_memories_are_as_many_as_the_students_examples(specs: Specs, lab: Lab) -
     memory = shapes_only(spec, data).terms["crd"].knowledge
     assert len(memory.student_memory) == 40
     assert memory.example_ids.tolist() == sorted(data.splits.train.ids[:40].tolist())
+
+
+def test_finished_networks_are_held_while_they_are_used_and_no_longer(specs: Specs, lab: Lab) -> None:
+    teacher = specs(*CONV)["teacher"]
+    _trained(teacher, lab)
+    network = finished_network(teacher, lab)
+    assert finished_network(teacher, lab) is network
+    del network
+    gc.collect()
+    assert not lab.networks

@@ -87,6 +87,22 @@ def test_it_tells_what_it_found_and_keeps_that_alone() -> None:
     told = offset.told()
     assert told["offset_images"] == 60
     assert [float(number) for number in told["offsets"].split()] == pytest.approx(offset.offsets.tolist(), rel=1e-5)
+    said = offset(torch.arange(60).view(-1, 1)).softmax(1).mean(0)[[1, 4]]
+    assert [float(number) for number in told["offset_shares"].split()] == pytest.approx(said.tolist(), rel=1e-4)
+
+
+def test_it_tells_the_share_that_it_reached_and_not_the_one_that_it_was_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kdrun.models.offset._MOST_STEPS", 0)
+    told = _settled(torch.zeros(60))[0].told()
+    assert told["offset_shares"] == told["offset_shares_before"]
+
+
+def test_an_offset_is_not_rounded_to_half_precision() -> None:
+    offset, _, _ = _settled(torch.zeros(60))
+    rows = torch.arange(60).view(-1, 1)
+    offset.network.to(torch.bfloat16)
+    said = offset(rows)[:, 1] - offset.network(rows)[:, 1].float()
+    torch.testing.assert_close(said, offset.offsets[:1].expand(60), rtol=1e-5, atol=0)
 
 
 def test_the_teacher_is_no_part_of_it() -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from kdrun.errors import UserError
 from kdrun.models.specialist import Specialist
 from kdrun.signals import Batch
 
@@ -54,6 +55,25 @@ def test_training_it_leaves_the_generalist_alone() -> None:
     with torch.no_grad():
         specialist.network.weight.add_(1.0)  # type: ignore[operator]
     assert torch.equal(generalist.weight, before)  # type: ignore[arg-type]
+
+
+def test_the_dustbins_odds_are_not_rounded_to_half_precision() -> None:
+    _, specialist, inputs = _settled(0)
+    rounded = specialist.to(torch.bfloat16).train()(inputs.bfloat16())
+    specialist.log_odds = torch.tensor(1.001)
+    added = specialist.eval()(inputs.bfloat16()) - rounded.float()
+    torch.testing.assert_close(added[:, ~specialist.special].mean(), torch.tensor(1.001), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize(("cluster", "told"), [(0, "only of other classes"), (1, "of no other classes")])
+def test_a_set_of_which_there_is_no_example_or_nothing_else_is_refused(cluster: int, told: str) -> None:
+    """Of the pairs 0, 2 and 1, 3 only the second has examples."""
+    generalist, _, inputs = _settled(cluster)
+    numbers = torch.arange(len(LABELS))
+    with pytest.raises(UserError, match=f"specialist {cluster + 1} of 2 would see examples {told}: the generalist's"):
+        Specialist([generalist], cluster=cluster, clusters=2).settle(
+            [Batch(inputs, torch.where(LABELS % 2 == 0, 1, 3), numbers, numbers, 0)]
+        )
 
 
 def test_its_state_holds_its_set() -> None:

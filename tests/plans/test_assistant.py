@@ -47,6 +47,11 @@ def test_each_assistant_is_a_teacher_that_is_distilled_from_the_one_before_it() 
     assert (student.kind, student.train_size) == ("student", 1000)
 
 
+def test_assistants_may_hear_their_teacher_less_and_less() -> None:
+    direct, via = _rows(*PATH, "alpha=0", "alpha_schedule=linear", "alpha_schedule.start=0.9")
+    assert direct.learners[0].run.kind == via.learners[0].run.kind == "student"
+
+
 def test_a_chain_may_begin_at_an_ensemble() -> None:
     direct, via = _rows(*PATH[:1], "mode.path=[mlp64]", "teacher.members=2")
     assistant = via.learners[0].teacher

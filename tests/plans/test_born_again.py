@@ -56,6 +56,11 @@ def test_initial_seeds_stay_where_seeds_may_be() -> None:
     assert initial_seed(GREATEST_SEED - 1000, 1) == GREATEST_SEED
 
 
+def test_generations_may_hear_the_one_before_less_and_less() -> None:
+    first = _rows("alpha=0", "alpha_schedule=linear", "alpha_schedule.start=0.9")[0].learners[0].run
+    assert (first.kind, first.teacher) == ("student", _specs().baseline(4))
+
+
 def test_an_ensemble_of_the_generations_is_a_row_of_assembled_students() -> None:
     *rows, mean = _rows("mode.ensemble=true", "mode.generations=2", "tau=9", "teacher.mean=geometric")
     assert mean.variant == "ensemble of generations 1 to 2"
@@ -78,6 +83,11 @@ def test_controls_stand_in_for_generation_0_in_every_row() -> None:
 def test_rows_name_their_teachers() -> None:
     labels = _plan("mode.ensemble=true").points
     assert [one.teacher for one in labels] == ["mlp64", "mlp64 of generation 1", "mlp64 of generation 2", "mlp64"]
+
+
+def test_teachers_that_were_not_shown_a_class_either_mend_no_bias() -> None:
+    variants = [one.variant for one in _plan("dataset.omit=[3]", "mode.ensemble=true").points]
+    assert variants == ["generation 1", "generation 2", "generation 3", "ensemble of generations 1 to 3"]
 
 
 @pytest.mark.parametrize(

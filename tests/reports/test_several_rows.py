@@ -71,10 +71,20 @@ def test_rows_without_a_teacher_tell_of_none(peers, text, read) -> None:
     assert all(math.isnan(value) for name in of_a_teacher for value in rows[name])
 
 
-def test_students_that_were_put_together_have_the_baselines_epochs_and_no_time(peers, text, read) -> None:
+def test_students_that_were_put_together_have_epochs_and_time_of_their_parents(peers, text, read) -> None:
     assert "student small, trained on 1,000 examples for 20 epochs, 5 seeds" in text(peers)
     rows = comparison(read(peers))
-    assert rows.loc[rows["role"] == "student", "train_seconds_mean"].isna().all()
+    assert set(rows.loc[rows["role"] == "student", "train_seconds_mean"]) == {6.0}
+
+
+def test_several_networks_against_one_are_said_to_be_larger(peers, text) -> None:
+    assert "the one network that is its baseline" not in _words(text(peers))
+    for row in peers.rows:
+        if row["role"] == "student" and row["variant"] == "peers' ensemble":
+            row["parameters"] = 120_000
+    told = "peers' ensemble (kd at tau 4, alpha 0.7) has 2x the parameters of the one network that is its baseline"
+    assert _words(text(peers)).count("x the parameters of the one network") == 1
+    assert told in _words(text(peers))
 
 
 def test_several_teachers_stand_in_one_table(assistants, text) -> None:
@@ -107,6 +117,7 @@ def test_every_form_of_the_report_can_be_made(kind: str, new_kinds, tmp_path) ->
     page = (folder / "report.html").read_text()
     for shown in (markdown(made.comparison, NOTES, [0], []), page, _printed(table(made.comparison))):
         assert "nan" not in shown.lower().replace("finance", "")
+    assert "Missing" not in page
     assert ("Learning curves" in page) is (kind != "peers")  # those learned in another run
     side = read_side(folder, "A")
     compared = _printed(side_by_side_table(side_by_side([side])))

@@ -72,7 +72,7 @@ def _pictures(point: Point, details: Details) -> Iterator[Picture]:
 
 def _curves(point: Point, details: Details) -> Picture | None:
     quantity = quantity_of(details, learners(point))
-    if quantity is None or (point.student["epochs"] == 0).all():  # a student that was put together learned nothing
+    if quantity is None or (point.student["own_epochs"] == 0).all():  # a student that was put together learned nothing
         return None
     caption = f"{quantity.caption} The band is the standard deviation over seeds."
     figure = curve_figure(details, learners(point), quantity)
