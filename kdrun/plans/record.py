@@ -115,6 +115,7 @@ def _row(
         "train_size": None if use.role == "teacher" else result.get("train_examples"),
         "teacher_train_size": result.get("train_examples") if use.role == "teacher" else teacher.get("train_examples"),
         **{column: result.get(column) for column in _MEASURED},
+        **({"epochs": 0} if result and not use.spec.is_trained else {}),  # its parents', which have rows of their own
         **seen,
         "validation_id": _digest(json.dumps(use.spec.dataset, sort_keys=True)),
         "status": "finished" if result else "missing",
