@@ -45,9 +45,7 @@ def explored(words: Sequence[str], example: int | None) -> Exploration:
         raise UserError(f"`kdrun explain` shows one run, got {len(names)}: {', '.join(names)}")
     config = _config(overrides)
     store = Store(Path(config.outputs))
-    folder = named(store, names[0]) if names else latest(store, KINDS)
-    spec = recalled(store, folder)
-    _check_has_teacher(spec)
+    spec = _named(store, names[0]) if names else latest(store, KINDS, _can_be_shown)
     lab = Lab(store, choose_device(config.device), Path(config.data_root))
     tau, alpha = _knobs(config, overrides, spec)
     shown = view(answers(spec, lab), tau=tau, alpha=alpha, example=example)
@@ -88,9 +86,15 @@ def _config(overrides: Sequence[str]) -> Config:
     return composer.config(point)
 
 
-def _check_has_teacher(spec: RunSpec) -> None:
-    if spec.kind != "teacher" and spec.teacher is None:
+def _named(store: Store, name: str) -> RunSpec:
+    spec = recalled(store, named(store, name))
+    if not _can_be_shown(spec):
         raise UserError(f"{spec.run_id} has no teacher; name a distilled run or a teacher (`kdrun runs`)")
+    return spec
+
+
+def _can_be_shown(spec: RunSpec) -> bool:
+    return spec.kind == "teacher" or spec.teacher is not None
 
 
 def _knobs(config: Config, overrides: Sequence[str], spec: RunSpec) -> tuple[float, float]:

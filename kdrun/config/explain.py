@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
+from kdrun.config.files import options_with
 from kdrun.errors import UserError
 
 _KINDS = {
@@ -35,6 +36,8 @@ def unknown_key(key: str, groups: Iterable[str], known: Iterable[str]) -> UserEr
     keys = list(known)
     if key in _OTHER_NAMES:
         hint = f"; did you mean {_OTHER_NAMES[key]}?"
+    elif options := options_with(key):
+        hint = f"; it is a key of {' and of '.join(options)}"
     elif "." in key:
         hint = _suggest(key, keys)
     else:

@@ -70,6 +70,15 @@ def first_comment(group: str, option: str, config_dirs: Iterable[Path] = ()) -> 
     return ""
 
 
+def options_with(key: str) -> list[str]:
+    """`mode=born_again` for `mode.generations`: the options of kdrun's own groups whose files have this key."""
+    import yaml
+
+    group, _, name = key.partition(".")
+    paths = sorted((conf_dir() / group).glob("*.yaml")) if group and name else []
+    return [f"{group}={path.stem}" for path in paths if name in (yaml.safe_load(_text(path)) or {})]
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")

@@ -30,6 +30,7 @@ class BornAgain:
         self._generations, self._ensemble = generations, ensemble
 
     def rows(self, specs: Specs) -> Iterator[Row]:
+        specs.check_no_crowd()
         if not specs.is_taught:
             raise UserError("mode=born_again needs alpha > 0, else no generation hears the one before, got alpha=0")
         chains = {seed: self._chain(specs, seed) for seed in specs.config.seeds}

@@ -18,6 +18,7 @@ class Mutual:
     """Students that teach each other: a row for each of them, and one for the mean of their logits."""
 
     def rows(self, specs: Specs) -> Iterator[Row]:
+        specs.check_no_crowd()
         config = specs.config
         if config.alpha == 1 and config.alpha_schedule.get("start", 1) == 1:
             raise UserError(f"mode={config.mode['name']} with alpha=1: no network would see a label; type alpha=0.5")
@@ -44,11 +45,7 @@ class CoTrained:
 
     def rows(self, specs: Specs) -> Iterator[Row]:
         config = specs.config
-        if config.teachers or config.teacher["members"] > 1 or config.teacher["specialists"]:
-            raise UserError(
-                f"mode={config.mode['name']} has one teacher; leave teachers, teacher.members and teacher.specialists "
-                "out"
-            )
+        specs.check_no_crowd()
         models = [config.student, specs.teacher_model()]
         learners = []
         for seed in config.seeds:

@@ -43,6 +43,14 @@ class Specs:
             return {"": self.teacher()}
         return {"of the generalist": self.generalist(), "of the committee": self.teacher()}
 
+    def check_no_crowd(self) -> None:
+        """Raises UserError for several networks or finished runs as a teacher, where a mode trains none beforehand."""
+        config = self.config
+        crowd = {f"teacher.{key}": config.teacher[key] for key in ("members", "specialists") if config.teacher[key] > 1}
+        if asked := [*(["teachers"] if config.teachers else []), *crowd]:
+            mode = config.mode["name"]
+            raise UserError(f"mode={mode} trains no teacher beforehand; leave {' and '.join(asked)} out")
+
     def generalist(self) -> RunSpec:
         """The one network that specialists begin as and advise."""
         return self.taught_by_labels(self.teacher_model(), self.config.teacher_seed)

@@ -47,9 +47,9 @@ def omission_sentences(students: Sequence[Row], learners: Sequence[str], quote: 
     told = [(row, name) for row, name in zip(students, learners, strict=True) if row["omitted"]]
     for setting in dict.fromkeys(row["setting"] for row, _ in told):
         yield _errors([one for one in told if one[0]["setting"] == setting], quote)
-    for row, name in told:
-        if row["offsets_mean"]:
-            yield _offset(row, name, quote)
+    mended = [(row, name) for row, name in told if row["offsets_mean"]]
+    for images in dict.fromkeys(row["offset_images"] for row, _ in mended):
+        yield _offsets([one for one in mended if one[0]["offset_images"] == images], quote)
 
 
 def _errors(told: Sequence[tuple[Row, str]], quote: Quote) -> str:
@@ -67,14 +67,20 @@ def _errors(told: Sequence[tuple[Row, str]], quote: Quote) -> str:
     )
 
 
-def _offset(row: Row, name: str, quote: Quote) -> str:
-    offsets = zip(row["omitted"].split(", "), row["offsets_mean"].split(), strict=False)
+def _offsets(mended: Sequence[tuple[Row, str]], quote: Quote) -> str:
+    """How they were found, and the numbers of the rows that have them."""
+    found = "; ".join(f"{name} {_numbers(row, quote)}" for row, name in mended)
     return (
-        f"For {name} a number is added to the student's logit of each omitted class "
-        f"({', '.join(f'{quote(omitted)}: {offset}' for omitted, offset in offsets)}; means over seeds). It was found "
-        f"without labels: over {row['offset_images']:,.0f} training images, those of omitted classes among them, it "
-        "makes the student's mean probability of each omitted class equal to the teacher's."
+        f"An offset is a number that is added to the student's logit of an omitted class: {found} (means over seeds). "
+        f"It was found without labels: over {mended[0][0]['offset_images']:,.0f} training images, those of omitted "
+        "classes among them, it makes the student's mean probability of each omitted class equal to the teacher's."
     )
+
+
+def _numbers(row: Row, quote: Quote) -> str:
+    """`3: +0.49, 7: +1.93`."""
+    offsets = zip(row["omitted"].split(", "), row["offsets_mean"].split(), strict=False)
+    return ", ".join(f"{quote(omitted)}: {offset}" for omitted, offset in offsets)
 
 
 def _mean_offsets(texts: Series) -> str:

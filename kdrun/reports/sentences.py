@@ -184,13 +184,33 @@ def _larger(students: Sequence[Row], names: Sequence[str]) -> list[str]:
 
 
 def _costs(students: Sequence[Row], quote: Quote) -> list[str]:
-    """One sentence for each pair of sizes."""
-    measured = [row for row in students if not math.isnan(row["student_parameters"])]
-    sizes = {(row["student_parameters"], str(row["teacher_parameters"])): row for row in reversed(measured)}
-    return [_cost(row, quote) for row in reversed(sizes.values())]
+    """One sentence for each pair of sizes, which says whose they are where there are several."""
+    sizes: dict[tuple[float, str], list[Row]] = {}
+    for row in students:
+        if not math.isnan(row["student_parameters"]):
+            sizes.setdefault((row["student_parameters"], str(row["teacher_parameters"])), []).append(row)
+    if len(sizes) == 1:
+        return [_cost(rows[0], "The student", "the teacher", quote) for rows in sizes.values()]
+    return [
+        _cost(
+            rows[0],
+            f"The student {_whose([quote(_student(row)) for row in rows])}",
+            f"the teacher {_whose([quote(row['teacher']) for row in rows])}",
+            quote,
+        )
+        for rows in sizes.values()
+    ]
 
 
-def _cost(row: Row, quote: Quote) -> str:
+def _whose(names: Sequence[str]) -> str:
+    return wording.listed(list(dict.fromkeys(names)))
+
+
+def _student(row: Row) -> str:
+    return f"{row['student']} ({row['variant']})" if row["variant"] else str(row["student"])
+
+
+def _cost(row: Row, student: str, teacher: str, quote: Quote) -> str:
     parts = [f"{row['student_parameters']:,.0f} parameters{_ratio(row['compression'])}"]
     if not math.isnan(row["student_flops"]):
         ratio = _ratio(row["teacher_flops"] / row["student_flops"])
@@ -203,8 +223,8 @@ def _cost(row: Row, quote: Quote) -> str:
         parts.append(
             f"{row['student_latency_batch_ms']:.3g} ms at batch {row['batch_size']:.0f}{_ratio(row['speed_up_batch'])}"
         )
-    teacher = "" if math.isnan(row["compression"]) else ", and in brackets the teacher over the student"
-    return f"The student{teacher}: {', '.join(parts)}."
+    over = "" if math.isnan(row["compression"]) else f", and in brackets {teacher} over the student"
+    return f"{student}{over}: {', '.join(parts)}."
 
 
 def _ratio(ratio: float) -> str:

@@ -112,7 +112,7 @@ def _learner(row: Row) -> str:
         return spoken(row["knowledge"])
     numbers = ", ".join(f"{name} {row[name]:g}" for name in _given(row))
     told = f"{row['knowledge']} at {numbers}" if numbers else str(row["knowledge"])
-    return f"{row['variant']} ({told})" if row["variant"] else told
+    return f"{told} ({row['variant']})" if row["variant"] else told
 
 
 def _given(row: Row) -> list[str]:

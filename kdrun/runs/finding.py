@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import fields
 from difflib import get_close_matches
 
@@ -18,15 +18,16 @@ def finished(store: Store, kinds: Collection[str]) -> list[RunFolder]:
     return [folder for folder in store.folders() if folder.is_finished and kind_of(folder) in kinds]
 
 
-def latest(store: Store, kinds: Collection[str]) -> RunFolder:
-    """The run of these kinds that was finished last. Raises UserError where there is none."""
-    of_kind = finished(store, kinds)
-    if not of_kind:
-        raise UserError(
-            f"no finished {' or '.join(kinds)} under {store.outputs / 'runs'}; "
-            "train one with `kdrun distill`, or name another folder with outputs=DIR"
-        )
-    return max(of_kind, key=lambda folder: (folder.path / "result.json").stat().st_mtime_ns)
+def latest(store: Store, kinds: Collection[str], fits: Callable[[RunSpec], bool]) -> RunSpec:
+    """The run of these kinds that was finished last, of those that fit. Raises UserError where there is none."""
+    of_kind = sorted(finished(store, kinds), key=_finished_at, reverse=True)
+    for spec in (recalled(store, folder) for folder in of_kind):
+        if fits(spec):
+            return spec
+    raise UserError(
+        f"no finished {' or '.join(kinds)} to show under {store.outputs / 'runs'}; "
+        "train one with `kdrun distill`, or name another folder with outputs=DIR"
+    )
 
 
 def named(store: Store, name: str) -> RunFolder:
@@ -85,6 +86,10 @@ def _parent(store: Store, child: RunFolder, fingerprint: str) -> RunFolder:
         f"the teacher of {child.path.name} (fingerprint {fingerprint}) is not under {child.path.parent}; "
         "run the command that made them again"
     )
+
+
+def _finished_at(folder: RunFolder) -> int:
+    return (folder.path / "result.json").stat().st_mtime_ns
 
 
 def _begins(run_id: str, name: str) -> bool:

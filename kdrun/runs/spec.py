@@ -86,17 +86,20 @@ class RunSpec:
 
     @property
     def title(self) -> str:
-        """A short line for people: `student mlp64, kd, tau 4, alpha 0.7, seed 1`."""
-        parts = [f"{self.kind} {self.model['name']}"]
+        """A short line for people: `student mlp64 of mlp300, kd, tau 4, alpha 0.7, seed 1`."""
+        parts = [" of ".join([f"{self.kind} {self.model['name']}", *self._teachers_name()])]
+        if self.mode and not self.parents:  # it is its mode that teaches
+            parts.append(self.mode["name"])
         if self.terms:
             numbers = {"tau": self.tau, "alpha": self.alpha}
             parts += ["+".join(self.terms), *(self._told(key, end) for key, end in numbers.items() if end is not None)]
-        for key in ("omit", "transfer", "as_long_as"):
+        for key, told in (("omit", "omit"), ("transfer", "transfer"), ("as_long_as", "as many steps as transfer")):
             value = self.examples.get(key, "")
-            parts += (
-                [f"{key.replace('_', ' ')} {value if isinstance(value, str) else '+'.join(value)}"] if value else []
-            )
+            parts += [f"{told} {value if isinstance(value, str) else '+'.join(value)}"] if value else []
         return ", ".join([*parts, *self._made_how(), f"seed {self.seed}"])
+
+    def _teachers_name(self) -> list[str]:
+        return [self.teacher.model["name"]] if self.teacher else []
 
     def _made_how(self) -> list[str]:
         """Of a run that trains nothing, the numbers that its network is told: `tau 4`; else what it is: `offset`."""

@@ -116,3 +116,11 @@ def test_features_of_an_ensemble_are_refused_before_anything_trains(
         "use knowledge=response/kd or another of response/\n"
     )
     assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize("mode", ["online", "co_trained", "ps_kd", "byot", "born_again"])
+@pytest.mark.parametrize("asked", ["teacher.members=2", "teacher.specialists=2", "teachers=[mlp30,mlp64]"])
+def test_a_mode_without_a_trained_teacher_refuses_several(kdrun: Kdrun, mode: str, asked: str) -> None:
+    refused = kdrun("distill", *TOY, f"mode={mode}", asked)
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert f"mode={mode} trains no teacher beforehand; leave {asked.partition('=')[0]} out" in refused.err

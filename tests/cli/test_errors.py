@@ -187,7 +187,7 @@ def test_a_cut_checkpoint_is_named_and_retrained_only_when_asked(kdrun: Kdrun, t
 def test_a_loss_that_is_not_finite_stops_that_run_and_the_others_finish(kdrun: Kdrun, tmp_path: Path) -> None:
     ended = kdrun("distill", *TOY, "seeds=[0]", "knowledge.kd.weight=1e38", "precision=fp32", "tau=1000")
     assert ended.code == 1
-    assert "student mlp30, kd, tau 1000, alpha 0.7, seed 0: the loss is not finite at step" in ended.err
+    assert "student mlp30 of mlp30, kd, tau 1000, alpha 0.7, seed 0: the loss is not finite at step" in ended.err
     assert len(list(tmp_path.glob("outputs/runs/baseline-*/result.json"))) == 1
     assert not list(tmp_path.glob("outputs/runs/student-*/result.json"))
 

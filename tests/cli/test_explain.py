@@ -139,7 +139,10 @@ def test_the_page_is_opened_on_request(kdrun: Kdrun, outputs: Path, monkeypatch:
         (("tau=0",), "tau must be > 0, got 0"),
         (("tau=1,2",), "tau has several values; give one"),
         (("alpha=1.5",), "alpha must be between 0"),
-        (("outputs=nowhere",), "no finished student or teacher under nowhere/runs; train one with `kdrun distill`"),
+        (
+            ("outputs=nowhere",),
+            "no finished student or teacher to show under nowhere/runs; train one with `kdrun distill`",
+        ),
         (("studnet",), "did you mean student-"),
         (("a", "b"), "shows one run, got 2: a, b"),
         (("student",), "'student' is the beginning of 2 runs"),

@@ -54,11 +54,22 @@ def test_a_co_trained_teacher_stands_in_the_table_and_can_be_explored(kdrun: Kdr
     assert kdrun("explain", teacher, "--text").code == 0
 
 
-def test_what_has_no_teacher_is_not_explained(kdrun: Kdrun) -> None:
-    assert kdrun("distill", *TOY, "seeds=[0]", "mode=online", "controls=[]").code == 0
-    refused = kdrun("explain", "--text")
-    assert (refused.code, refused.err.count("\n")) == (2, 1)
-    assert "has no teacher; name a distilled run or a teacher" in refused.err
+def test_what_has_no_teacher_is_not_explained_and_the_latest_is_what_can_be(kdrun: Kdrun, tmp_path: Path) -> None:
+    online = ("distill", *TOY, "seeds=[0]", "mode=online", "controls=[]")
+    assert kdrun(*online).code == 0
+    (peer, *_) = (path.name for path in (tmp_path / "outputs").glob("runs/student-*"))
+    for words, told in (
+        ((), "no finished student or teacher to show under"),
+        ((peer,), f"{peer} has no teacher; name a"),
+    ):
+        refused = kdrun("explain", "--text", *words)
+        assert (refused.code, refused.err.count("\n")) == (2, 1)
+        assert told in refused.err
+    assert kdrun("train-teacher", *TOY).code == 0
+    assert kdrun(*online, "tau=2").code == 0
+    latest = kdrun("explain", "--text")
+    assert latest.code == 0, latest.err
+    assert "teacher-" in latest.out
 
 
 @pytest.mark.parametrize("by_report", [True, False])

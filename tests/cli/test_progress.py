@@ -102,7 +102,7 @@ def test_a_long_title_is_cut_and_the_numbers_stay() -> None:
         told.started([student], 3, Position(0, 0))
         told.epoch(_rows([student], 2))
         group = _lines(shown, console)[-1]
-    assert group.startswith("student mlp30, kd+dkd+rkd")
+    assert group.startswith("student mlp30 of mlp30, kd")
     assert "…" in group
     assert group.endswith("2/3  0.500  90.00")
     assert len(group) <= 60

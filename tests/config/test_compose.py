@@ -103,6 +103,8 @@ def test_a_users_folder_adds_options_to_both_roles(tmp_path: Path) -> None:
         ("executor.memory_share=1.5", "executor.memory_share must be above 0 and at most 1, got 1.5"),
         ("control=[label_smoothing]", "unknown key 'control'; did you mean controls?"),
         ("datset=mnist", "unknown key 'datset'; did you mean dataset?"),
+        ("mode.generations=3", "unknown key 'mode.generations'; it is a key of mode=born_again"),
+        ("tau_schedule.start=3", "it is a key of tau_schedule=cosine and of tau_schedule=linear"),
         ("temperature=3", "unknown key 'temperature'; did you mean tau?"),
         ("workers=2", "unknown key 'workers'; did you mean executor.workers?"),
         ("epochs=3", "unknown key 'epochs'; did you mean train.student.epochs?"),

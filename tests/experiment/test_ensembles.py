@@ -45,7 +45,7 @@ def test_the_single_teacher_is_the_first_member_and_is_not_trained_again(tmp_pat
     assert [spec.title for spec in watching.ended] == [
         "teacher mlp30, seed 1",
         "teacher mlp30x2, tau 4, seed 0",
-        "student mlp30, kd, tau 4, alpha 0.7, seed 0",
+        "student mlp30 of mlp30x2, kd, tau 4, alpha 0.7, seed 0",
     ]
 
 

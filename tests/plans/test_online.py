@@ -83,8 +83,8 @@ def test_at_alpha_0_the_others_are_no_part_of_what_a_run_is() -> None:
     ("overrides", "told"),
     [
         (("mode=online", "alpha=1"), "mode=online with alpha=1: no network would see a label; type alpha=0.5"),
-        (("mode=co_trained", "teacher.members=3"), "leave teachers, teacher.members and teacher.specialists out"),
-        (("mode=co_trained", "teacher.specialists=3"), "leave teachers, teacher.members and"),
+        (("mode=co_trained", "teacher.members=3"), "trains no teacher beforehand; leave teacher.members out"),
+        (("mode=co_trained", "teacher.specialists=3"), "trains no teacher beforehand; leave teacher.specialists out"),
     ],
 )
 def test_what_cannot_be_is_refused(overrides: tuple[str, ...], told: str) -> None:

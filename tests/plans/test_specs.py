@@ -51,7 +51,7 @@ def test_schedules_are_part_of_the_identity_unless_they_are_constant() -> None:
     }
     assert len({_student(), linear, _student("alpha_schedule=linear")}) == 3
     assert _student("alpha_schedule=linear", "alpha_schedule.start=0") == _student("alpha_schedule=linear")
-    assert linear.title == "student mlp64, kd, tau 4 (cosine from 1), alpha 0.7 (linear from 0), seed 0"
+    assert linear.title == "student mlp64 of mlp300, kd, tau 4 (cosine from 1), alpha 0.7 (linear from 0), seed 0"
     assert linear.baseline == _student().baseline
 
 

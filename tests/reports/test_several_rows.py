@@ -50,8 +50,8 @@ def test_rows_that_differ_in_their_variants_alone_are_called_by_these(new_kinds,
 
 def test_sentences_say_which_row_and_what_it_learned_from(generations, text) -> None:
     words = _words(text(generations))
-    assert "generation 2 (kd at tau 4, alpha 0.7) beats the hard-label baseline by 1.20" in words
-    assert "The gain of generation 1 (kd at tau 4, alpha 0.7) over the hard-label baseline is not resolved" in words
+    assert "kd at tau 4, alpha 0.7 (generation 2) beats the hard-label baseline by 1.20" in words
+    assert "The gain of kd at tau 4, alpha 0.7 (generation 1) over the hard-label baseline is not resolved" in words
     assert "Of 3 rows against the baseline: 2 better, 1 not resolved" in words
 
 
@@ -99,8 +99,16 @@ def test_several_teachers_stand_in_one_table(assistants, text) -> None:
     ]
 
 
+def test_costs_name_networks_and_teachers_where_sizes_differ(assistants, read) -> None:
+    rows = comparison(read(assistants))
+    rows.loc[rows["variant"] == "via mid", "teacher_parameters"] = 120_000
+    words = _words(_printed(table(rows)))
+    assert "The student small (direct), and in brackets the teacher big over the student: 60,000 parameters" in words
+    assert "The student small (via mid), and in brackets the teacher mid over the student: 60,000 parameters" in words
+
+
 def test_among_the_rows_of_a_point_validation_selects(omitted, text) -> None:
-    assert "The validation part selects offset (kd at tau 4, alpha 0.7) (marked *), with 91.00 %" in _words(
+    assert "The validation part selects kd at tau 4, alpha 0.7 (offset) (marked *), with 91.00 %" in _words(
         text(omitted)
     )
 

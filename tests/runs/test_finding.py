@@ -57,11 +57,15 @@ def test_a_spec_comes_back_with_its_parents(store: Store) -> None:
 
 
 def test_the_latest_is_of_the_kinds_asked_for(store: Store) -> None:
-    assert latest(store, ("teacher", "student")).path.name == STUDENT.run_id
-    assert latest(store, ("teacher",)).path.name == TEACHER.run_id
+    assert latest(store, ("teacher", "student"), bool) == STUDENT
+    assert latest(store, ("teacher",), bool) == TEACHER
     assert [folder.path.name for folder in finished(store, ("baseline",))] == [BASELINE.run_id]
-    with pytest.raises(UserError, match=r"no finished control under .*runs; train one with `kdrun distill`"):
-        latest(store, ("control",))
+    with pytest.raises(UserError, match=r"no finished control to show under .*runs; train one with `kdrun distill`"):
+        latest(store, ("control",), bool)
+
+
+def test_the_latest_is_one_that_fits(store: Store) -> None:
+    assert latest(store, ("teacher", "student"), lambda spec: not spec.parents) == TEACHER
 
 
 @pytest.mark.parametrize("name", [STUDENT.run_id, "student-", "stu", STUDENT.fingerprint, STUDENT.fingerprint[:5]])

@@ -66,7 +66,15 @@ def test_whatever_can_change_a_result_changes_the_fingerprint(change: dict[str, 
 
 def test_the_folders_name_says_what_is_in_it() -> None:
     assert STUDENT.run_id == f"student-mlp-blobs-{STUDENT.fingerprint}"
-    assert STUDENT.title == "student mlp, kd, tau 4, alpha 0.7, seed 0"
+    assert STUDENT.title == "student mlp of mlp, kd, tau 4, alpha 0.7, seed 0"
+
+
+def test_a_title_says_what_teaches_and_what_is_shown() -> None:
+    alone = replace(STUDENT, parents=(), mode={"name": "ps_kd"})
+    assert alone.title == "student mlp, ps_kd, kd, tau 4, alpha 0.7, seed 0"
+    shown = replace(STUDENT, examples={"omit": ["3", "7"], "transfer": "both"})
+    assert shown.title == "student mlp of mlp, kd, tau 4, alpha 0.7, omit 3+7, transfer both, seed 0"
+    assert shown.baseline.title == "baseline mlp, omit 3+7, as many steps as transfer both, seed 0"
 
 
 def test_fingerprints_stay_the_same_from_version_to_version() -> None:
