@@ -42,6 +42,7 @@ def check(config: Config) -> None:
     if not config.knowledge:
         raise UserError("knowledge is empty; choose at least one term, such as knowledge=response/kd")
     _check_terms("knowledge", config.knowledge)
+    _check_mean(config)
     for name, control in config.controls.items():
         _check_control(f"controls.{name}", control)
     _check_seeds(config)
@@ -97,6 +98,18 @@ def _check_crowd(config: Config) -> None:
         raise UserError(f"teacher.members={members} and teachers=[...] exclude each other; leave one of them out")
     if mean not in MEANS:
         raise UserError(f"teacher.mean must be {' or '.join(MEANS)}, got {shown(mean)}")
+
+
+def _check_mean(config: Config) -> None:
+    """An arithmetic mean of several teachers is taken at the root's tau: a term must not look at it at another."""
+    several = max(config.teacher["members"], len(config.teachers)) > 1
+    others = {name: term["tau"] for name, term in config.knowledge.items() if term.get("tau", config.tau) != config.tau}
+    if several and others and config.teacher["mean"] == MEANS[0]:
+        name, tau = next(iter(others.items()))
+        raise UserError(
+            f"knowledge.{name}.tau={tau:g}, but the arithmetic mean of several teachers is taken at tau={config.tau:g}; "
+            "use one tau, or teacher.mean=geometric"
+        )
 
 
 def _check_specialists(config: Config) -> None:

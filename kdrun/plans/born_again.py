@@ -8,7 +8,8 @@ from dataclasses import replace
 from kdrun.config.checks import GREATEST_SEED
 from kdrun.errors import UserError
 from kdrun.plans import Learner, Row
-from kdrun.plans.specs import Specs, averaged
+from kdrun.plans.assembled import averaged
+from kdrun.plans.specs import Specs
 from kdrun.runs.spec import RunSpec
 
 

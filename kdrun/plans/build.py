@@ -11,6 +11,7 @@ from typing import Any
 from kdrun.config.schema import Config
 from kdrun.experiment.build import dataset_description, make
 from kdrun.plans import Plan, PointLabels, Row, Use, Way
+from kdrun.plans.assembled import with_offset
 from kdrun.plans.specs import Specs
 from kdrun.runs.spec import RunSpec
 
@@ -28,7 +29,7 @@ def comparison_plan(points: Sequence[PointConfig]) -> Plan:
     uses: list[Use] = []
     for specs, overrides in _specs(points):
         way: Way = make(specs.config.mode["plan"])
-        for row in _with_offsets(way.rows(specs), specs):
+        for row in _with_offsets(way.rows(specs)):
             uses += _compared(len(labels), row, specs)
             labels.append(_labels(row, specs.config, overrides))
     return Plan(tuple(labels), tuple(uses))
@@ -54,12 +55,12 @@ def _specs(points: Sequence[PointConfig]) -> Iterator[tuple[Specs, str]]:
         yield Specs(config, described[key]), overrides
 
 
-def _with_offsets(rows: Iterable[Row], specs: Specs) -> Iterator[Row]:
+def _with_offsets(rows: Iterable[Row]) -> Iterator[Row]:
     """After each row whose students lack classes that their teacher was shown, the same with their biases mended."""
     for row in rows:
         yield row
         mended = [
-            replace(one, run=specs.with_offset(one.run, one.teacher))
+            replace(one, run=with_offset(one.run, one.teacher))
             for one in row.learners
             if one.teacher is not None and "omit" in one.run.examples and "omit" not in one.teacher.examples
         ]

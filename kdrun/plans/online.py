@@ -8,7 +8,8 @@ from typing import Any
 
 from kdrun.errors import UserError
 from kdrun.plans import Learner, Row
-from kdrun.plans.specs import Specs, assembled, joined
+from kdrun.plans.assembled import assembled, joined
+from kdrun.plans.specs import Specs
 from kdrun.runs.spec import RunSpec
 
 Model = Mapping[str, Any]

@@ -20,6 +20,7 @@ MISTAKES = [
     (("distill", "tau_schedule=cosine", "tau_schedule.start=0"), "tau_schedule.start must be > 0, got 0"),
     (("distill", "tau_schedule=linear", "teacher.members=2"), "cannot follow tau_schedule; use teacher.mean=geometric"),
     (("distill", "tau_schedule=linear", "teachers=[mlp300,mlp64]"), "use teacher.mean=geometric"),
+    (("distill", "knowledge.kd.tau=2", "teacher.members=2"), "knowledge.kd.tau=2, but the arithmetic mean of several"),
     (("distill", "tau=1,2"), "use `kdrun sweep`"),
     (("train-teacher", "tau=1,2"), "use `kdrun sweep`"),
     (("distill", "+x=1"), "keys cannot be added with +"),

@@ -82,7 +82,7 @@ def test_several_networks_against_one_are_said_to_be_larger(peers, text) -> None
     for row in peers.rows:
         if row["role"] == "student" and row["variant"] == "peers' ensemble":
             row["parameters"] = 120_000
-    told = "peers' ensemble (kd at tau 4, alpha 0.7) has 2x the parameters of the one network that is its baseline"
+    told = "kd at tau 4, alpha 0.7 (peers' ensemble) has 2x the parameters of the one network that is its baseline"
     assert _words(text(peers)).count("x the parameters of the one network") == 1
     assert told in _words(text(peers))
 

@@ -1,0 +1,58 @@
+"""Specs of runs that train nothing: their networks are made of their parents'."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from kdrun.config.schema import MEANS
+from kdrun.runs.spec import RunSpec
+
+
+def assembled(like: RunSpec, model: Mapping[str, Any], parents: Sequence[RunSpec]) -> RunSpec:
+    """A run that trains nothing: `model` says how its network is made of its parents'.
+
+    like: a run with its role, seed and data, and with the recipe by whose batch size its latency is measured.
+    """
+    return replace(
+        like,
+        model=model,
+        recipe={**like.recipe, "epochs": 0},
+        alpha=0.0,
+        terms={},
+        mode=None,
+        targets={},
+        teacher_dtype="fp32",
+        parents=tuple(parents),
+        schedules={},
+    )
+
+
+def averaged(like: RunSpec, members: Sequence[RunSpec], *, mean: str, tau: float) -> RunSpec:
+    """The run that is the mean of finished networks. like: as of `assembled`. mean, tau: as of `Ensemble`."""
+    model = {
+        "name": joined([one.model["name"] for one in members]) + ("" if mean == MEANS[0] else f"_{mean}"),
+        "_target_": "kdrun.models.ensemble.Ensemble",
+        "from_parents": True,
+        "mean": mean,
+        **({"tau": tau} if mean == "arithmetic" else {}),
+    }
+    return assembled(like, model, members)
+
+
+def joined(names: Sequence[str]) -> str:
+    """What several networks are called together: `mlp300x5`, `mlp300x2+conv_m`."""
+    counts = {name: names.count(name) for name in names}
+    return "+".join(name if count == 1 else f"{name}x{count}" for name, count in counts.items())
+
+
+def with_offset(run: RunSpec, teacher: RunSpec) -> RunSpec:
+    """A finished network with a bias for each class that it was not shown, found without labels."""
+    model = {
+        "name": run.model["name"],
+        "_target_": "kdrun.models.offset.Offset",
+        "from_parents": True,
+        "classes": run.examples["omit"],
+    }
+    return assembled(replace(run, kind="student"), model, (run, teacher))
