@@ -107,8 +107,8 @@ def _check_mean(config: Config) -> None:
     if several and others and config.teacher["mean"] == MEANS[0]:
         name, tau = next(iter(others.items()))
         raise UserError(
-            f"knowledge.{name}.tau={tau:g}, but the arithmetic mean of several teachers is taken at tau={config.tau:g}; "
-            "use one tau, or teacher.mean=geometric"
+            f"knowledge.{name}.tau={tau:g}, but the arithmetic mean of several teachers is taken at "
+            f"tau={config.tau:g}; use one tau, or teacher.mean=geometric"
         )
 
 

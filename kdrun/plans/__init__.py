@@ -27,6 +27,8 @@ class PointLabels:
     alpha: float
     overrides: str
     variant: str
+    tau_schedule: str  # such as `linear from 1`; empty for a constant
+    alpha_schedule: str
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -102,4 +102,10 @@ def _named(run: RunSpec, config: Config, overrides: str) -> PointLabels:
         alpha=config.alpha,
         overrides=overrides,
         variant="",
+        tau_schedule=_told(config.tau_schedule),
+        alpha_schedule=_told(config.alpha_schedule),
     )
+
+
+def _told(schedule: Mapping[str, Any]) -> str:
+    return f"{schedule['name']} from {schedule['start']:g}" if "start" in schedule else ""

@@ -112,7 +112,7 @@ def _row(
         "seed": use.seed,
         "run_id": use.spec.run_id,
         **asdict(plan.points[use.point]),
-        **({"tau": use.spec.tau, "alpha": use.spec.alpha} if use.role == "control" else {}),
+        **(_of_control(use.spec) if use.role == "control" else {}),
         "train_size": None if use.role == "teacher" else result.get("train_examples"),
         "teacher_train_size": result.get("train_examples") if use.role == "teacher" else teacher.get("train_examples"),
         **{column: result.get(column) for column in _MEASURED},
@@ -121,6 +121,11 @@ def _row(
         "validation_id": _digest(json.dumps(use.spec.dataset, sort_keys=True)),
         "status": "finished" if result else "missing",
     }
+
+
+def _of_control(spec: RunSpec) -> dict[str, Any]:
+    """Its own numbers, which the point's are not."""
+    return {"tau": spec.tau, "alpha": spec.alpha, "tau_schedule": "", "alpha_schedule": ""}
 
 
 def _agreement(use: Use, counts: Mapping[RunSpec, Counted]) -> float | None:

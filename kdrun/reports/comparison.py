@@ -130,6 +130,8 @@ def _row(point: Point, learners: DataFrame, role: str, against_controls: Row, se
         "setting": setting,
         "same_as": NAN,
         "variant": planned["variant"] if role == "student" else "",
+        "tau_schedule": planned["tau_schedule"],
+        "alpha_schedule": planned["alpha_schedule"],
         "teacher_accuracy_std": teachers["test_accuracy"].std(),
         "special_classes": names(point.teachers["special_classes"]),
         **example_columns(learners, ours, base),

@@ -46,9 +46,10 @@ NUMBERS = (
     "latency_ms",
     "train_seconds",
 )
+SCHEDULES = ("tau_schedule", "alpha_schedule")
 MADE_WITH = ("hardware", "threads", "kdrun", "commit", "torch", "python", "system")
 # Columns that folders of earlier versions lack.
-LATER_TEXT = ("validation_id", "variant", "special_classes", "transfer", "omitted", "offsets", *MADE_WITH)
+LATER_TEXT = (*SCHEDULES, "validation_id", "variant", "special_classes", "transfer", "omitted", "offsets", *MADE_WITH)
 LATER_NUMBERS = (
     "latency_batch_ms",
     "batch_size",

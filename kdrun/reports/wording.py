@@ -100,7 +100,7 @@ def _label(row: Row, many: bool) -> str:
         return spoken(row["knowledge"])
     if many and row["overrides"]:
         return str(row["overrides"])
-    return " ".join([row["knowledge"], *(f"{name}={row[name]:g}" for name in _given(row))])
+    return " ".join([row["knowledge"], *_numbers(row, "=")])
 
 
 def _with_variant(variant: str, told: str) -> str:
@@ -110,13 +110,16 @@ def _with_variant(variant: str, told: str) -> str:
 def _learner(row: Row) -> str:
     if row["role"] == "control":
         return spoken(row["knowledge"])
-    numbers = ", ".join(f"{name} {row[name]:g}" for name in _given(row))
+    numbers = ", ".join(_numbers(row, " "))
     told = f"{row['knowledge']} at {numbers}" if numbers else str(row["knowledge"])
     return f"{told} ({row['variant']})" if row["variant"] else told
 
 
-def _given(row: Row) -> list[str]:
-    return [name for name in ("tau", "alpha") if not math.isnan(row[name])]
+def _numbers(row: Row, between: str) -> list[str]:
+    """`tau=4` and `alpha=0.8 (linear from 0)`, as far as they are given."""
+    given = [name for name in ("tau", "alpha") if not math.isnan(row[name])]
+    schedules = {name: row[f"{name}_schedule"] for name in given}
+    return [f"{name}{between}{row[name]:g}" + (f" ({told})" if told else "") for name, told in schedules.items()]
 
 
 def _told_apart(names: list[str], rows: Sequence[Row]) -> list[str]:
