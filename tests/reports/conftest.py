@@ -15,7 +15,7 @@ COLUMNS = (
     "point role control seed run_id dataset teacher student knowledge mode tau alpha overrides variant train_size "
     "teacher_train_size epochs test_accuracy test_nll test_ece test_examples validation_accuracy agreement "
     "parameters flops latency_ms train_seconds device precision latency_batch_ms batch_size "
-    "validation_id own_epochs hardware kdrun torch status"
+    "validation_id own_epochs tau_schedule alpha_schedule hardware kdrun torch status"
 )
 COMMON = {
     "dataset": "mnist5k",
