@@ -18,6 +18,7 @@ from carrying import (
 )
 
 from kdrun.executors.lockstep import Lockstep
+from kdrun.experiment.running import finished_network
 from kdrun.experiment.train import train
 from kdrun.signals import Batch, Signals
 from kdrun.teachers.network import NetworkTeacher
@@ -143,8 +144,11 @@ def test_without_students_no_teacher_is_asked(tmp_path: Path, asked: list[Batch]
 def test_a_teacher_is_left_without_hooks(tmp_path: Path) -> None:
     specs = plan(*CONVOLUTIONAL, "knowledge=feature/fitnet")
     lab = lab_at(tmp_path)
+    teacher = next(spec for spec in specs if spec.kind == "teacher")
+    lockstep().execute([teacher], lab, Watching(), stop=lambda: False)
+    network = finished_network(teacher, lab)  # while it is held here, nobody loads another
     lockstep().execute(specs, lab, Watching(), stop=lambda: False)
-    (network,) = lab.networks.values()
+    assert finished_network(teacher, lab) is network
     assert not any(module._forward_hooks for module in network.modules())
 
 
