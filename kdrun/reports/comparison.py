@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -91,7 +92,7 @@ def _row(point: Point, learners: DataFrame, role: str, against_controls: Row, se
     ours, base = _pairs(learners, point.baseline)
     gain = _gain(learners, point.baseline)
     teacher_accuracy = teachers["test_accuracy"].mean()
-    gap = teacher_accuracy - base["test_accuracy"].mean()
+    gap, spread = teacher_accuracy - base["test_accuracy"].mean(), base["test_accuracy"].std()
     return {
         "dataset": planned["dataset"],
         "teacher": names(point.teachers["teacher"]) or planned["teacher"],
@@ -111,7 +112,7 @@ def _row(point: Point, learners: DataFrame, role: str, against_controls: Row, se
         "gain_ci95_high": gain.ci95_high,
         "p_value": gain.p_value,
         "verdict": gain.verdict,
-        "gap_recovered": gain.mean / gap if gap > 0 else NAN,
+        "gap_recovered": gain.mean / gap if gap > (0 if math.isnan(spread) else spread) else NAN,
         "agreement": ours["agreement"].mean(),
         "role": role,
         "point": point.number,

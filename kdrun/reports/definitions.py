@@ -39,7 +39,8 @@ DEFINITIONS = (
     Definition(
         "gap",
         "gap",
-        "(student - baseline) / (teacher - baseline), of means; none where the teacher is no better.",
+        "(student - baseline) / (teacher - baseline), of means; none where the teacher is not better than the baseline "
+        "by more than the baseline's standard deviation.",
     ),
     Definition(
         "agreement",

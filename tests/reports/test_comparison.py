@@ -45,11 +45,16 @@ def test_the_gap_recovered_is_the_share_of_the_way_to_the_teacher(runs, read) ->
     assert found["gap_recovered"] == pytest.approx(0.026 / (0.94 - 0.888))
 
 
-def test_a_teacher_that_is_no_better_leaves_no_gap_to_recover(runs, read) -> None:
-    built = runs().point(0)
+@pytest.mark.parametrize(
+    ("teacher", "seeds", "is_a_gap"), [(0.8, 5, False), (0.893, 5, False), (0.895, 5, True), (0.881, 1, True)]
+)
+def test_a_teacher_within_the_spread_of_the_baseline_leaves_no_gap(
+    runs, read, teacher: float, seeds: int, is_a_gap: bool
+) -> None:
+    built = runs(seeds=seeds).point(0)  # baselines at 0.888, of standard deviation 0.0057; the first at 0.880
     for row in built.rows:
-        row["test_accuracy"] = 0.8 if row["role"] == "teacher" else row["test_accuracy"]
-    assert math.isnan(comparison(read(built)).iloc[0]["gap_recovered"])
+        row["test_accuracy"] = teacher if row["role"] == "teacher" else row["test_accuracy"]
+    assert math.isnan(comparison(read(built)).iloc[0]["gap_recovered"]) is not is_a_gap
 
 
 def test_seeds_that_one_side_has_not_finished_are_left_out_of_every_mean(runs, read) -> None:
