@@ -15,18 +15,7 @@ def assembled(like: RunSpec, model: Mapping[str, Any], parents: Sequence[RunSpec
 
     like: a run with its role, seed and data, and with the recipe by whose batch size its latency is measured.
     """
-    return replace(
-        like,
-        model=model,
-        recipe={**like.recipe, "epochs": 0},
-        alpha=0.0,
-        terms={},
-        mode=None,
-        targets={},
-        teacher_dtype="fp32",
-        parents=tuple(parents),
-        schedules={},
-    )
+    return like.untaught(model=model, recipe={**like.recipe, "epochs": 0}, parents=tuple(parents))
 
 
 def averaged(like: RunSpec, members: Sequence[RunSpec], *, mean: str, tau: float) -> RunSpec:

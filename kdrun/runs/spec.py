@@ -116,18 +116,21 @@ class RunSpec:
     @property
     def baseline(self) -> RunSpec:
         """The same network, recipe, seeds and data on labels alone: what the run is compared with."""
-        return replace(
+        return self.untaught(kind="baseline", examples=without_teacher(self.examples))
+
+    def untaught(self, **changes: Any) -> RunSpec:
+        """The same without anyone's teaching, then changed."""
+        alone = replace(
             self,
-            kind="baseline",
             alpha=0.0,
             terms={},
             mode=None,
             targets={},
             teacher_dtype="fp32",
             parents=(),
-            examples=without_teacher(self.examples),
             schedules={},
         )
+        return replace(alone, **changes)
 
     def description(self) -> dict[str, Any]:
         """Everything that identifies the run, as plain JSON types; parents by their fingerprints."""
