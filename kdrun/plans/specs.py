@@ -85,12 +85,6 @@ class Specs:
             model=model,
             recipe=_plain(config.train.teacher),
             precision=config.precision,
-            alpha=0.0,
-            terms={},
-            mode=None,
-            targets={},
-            teacher_dtype="fp32",
-            parents=(),
         )
 
     def ensemble(self, members: Sequence[RunSpec]) -> RunSpec:

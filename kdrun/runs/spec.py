@@ -23,6 +23,7 @@ class RunSpec:
 
     Most networks are trained. One that is put together from its parents' networks (an ensemble, one of several peers)
     has a recipe of 0 epochs; its model says `from_parents: true`, as that of a network that begins as theirs does.
+    Unless what stands after `precision` is given, nobody teaches it.
 
     kind: the role it is trained for.
     seed: initialisation and dropout; data_seed: batch order and augmentation.
@@ -48,12 +49,12 @@ class RunSpec:
     model: Mapping[str, Any]
     recipe: Mapping[str, Any]
     precision: str
-    alpha: float
-    terms: Mapping[str, Mapping[str, Any]]
-    mode: Mapping[str, Any] | None
-    targets: Mapping[str, Any]
-    teacher_dtype: str
-    parents: tuple[RunSpec, ...]
+    alpha: float = 0.0
+    terms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    mode: Mapping[str, Any] | None = None
+    targets: Mapping[str, Any] = field(default_factory=dict)
+    teacher_dtype: str = "fp32"
+    parents: tuple[RunSpec, ...] = ()
     examples: Mapping[str, Any] = field(default_factory=dict)
     schedules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

@@ -29,12 +29,6 @@ TEACHER = RunSpec(
     model={"name": "mlp<script>alert(2)</script>"},
     recipe={"epochs": 3},
     precision="fp32",
-    alpha=0.0,
-    terms={},
-    mode=None,
-    targets={},
-    teacher_dtype="fp32",
-    parents=(),
 )
 STUDENT = replace(
     TEACHER,

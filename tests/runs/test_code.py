@@ -19,12 +19,6 @@ SPEC = RunSpec(
     model={"name": "mine", "_target_": "my_net_for_a_test.Net"},
     recipe={"optimizer": {"_target_": "torch.optim.SGD"}},
     precision="fp32",
-    alpha=0.0,
-    terms={},
-    mode=None,
-    targets={},
-    teacher_dtype="fp32",
-    parents=(),
 )
 
 

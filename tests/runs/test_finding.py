@@ -24,12 +24,6 @@ TEACHER = RunSpec(
     model={"name": "mlp", "widths": [8, 4]},
     recipe={"epochs": 2, "optimizer": {"lr": 0.1, "betas": [0.9, 0.999]}},
     precision="fp32",
-    alpha=0.0,
-    terms={},
-    mode=None,
-    targets={},
-    teacher_dtype="fp32",
-    parents=(),
 )
 STUDENT = replace(
     TEACHER, kind="student", alpha=0.7, terms={"kd": {"tau": 4.0}}, mode={"name": "offline"}, parents=(TEACHER,)

@@ -18,12 +18,6 @@ TEACHER = RunSpec(
     model={"name": "mlp", "widths": [8]},
     recipe={"epochs": 2, "optimizer": {"lr": 0.1}},
     precision="fp32",
-    alpha=0.0,
-    terms={},
-    mode=None,
-    targets={},
-    teacher_dtype="fp32",
-    parents=(),
 )
 STUDENT = replace(
     TEACHER,
