@@ -12,7 +12,7 @@ from kdrun.config.files import conf_dir, first_comment, groups
 from kdrun.config.grid import one_point
 from kdrun.config.schema import Config
 from kdrun.errors import UserError
-from kdrun.experiment.build import make, optimizer_of, terms_of
+from kdrun.experiment.build import make, terms_of, update_of
 from kdrun.signals import Pair, Signals
 
 
@@ -31,7 +31,7 @@ def test_every_file_says_in_a_comment_what_it_is(group: str, option: str) -> Non
 def test_every_recipe_makes_its_optimiser_and_a_schedule_that_ends_in_time(option: str, role: str) -> None:
     recipe = asdict(getattr(_config(f"train={option}").train, role))
     parameter = torch.nn.Parameter(torch.zeros(2))
-    optimizer, schedule = optimizer_of(recipe, [parameter], steps_per_epoch=2)
+    optimizer, schedule = update_of(recipe, [parameter], steps_per_epoch=2)
     rates = []
     for _ in range(2 * recipe["epochs"]):
         rates.append(optimizer.param_groups[0]["lr"])

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from kdrun.bench import Stop
 from kdrun.bench.task import Task
-from kdrun.experiment.build import optimizer_of
+from kdrun.experiment.build import update_of
 
 _AUTOCAST = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -51,7 +51,7 @@ def train_bare(student: nn.Module, teacher: nn.Module | None, task: Task, draws:
     student: in training mode; teacher: in evaluation mode; both in channels_last.
     """
     batches, device = _resident(task), task.device
-    optimizer, schedule = optimizer_of(task.recipe, list(student.parameters()), task.steps_per_epoch)
+    optimizer, schedule = update_of(task.recipe, list(student.parameters()), task.steps_per_epoch)
     scaler = torch.amp.GradScaler(device.type, enabled=task.precision == "fp16")
     dtype = _AUTOCAST[task.precision]
     precision = nullcontext() if dtype is None else torch.autocast(device.type, dtype=dtype)

@@ -87,7 +87,7 @@ class TimedMode:
     """A mode; its forward pass with the losses is `student`."""
 
     def __init__(self, mode: Mode, parts: Parts) -> None:
-        self.trained, self.student = mode.trained, mode.student
+        self.trained, self.network, self.student = mode.trained, mode.network, mode.student
         self.teacher_layers, self.part_names = mode.teacher_layers, mode.part_names
         self.mode, self.parts = mode, parts
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from kdrun.bench import Stop
 from kdrun.bench.task import Task
-from kdrun.experiment.build import optimizer_of
+from kdrun.experiment.build import update_of
 
 
 class PilImages:
@@ -57,7 +57,7 @@ def plain_recipe(task: Task) -> Mapping[str, Any]:
 def peer_loop(task: Task, stop: Stop, *, workers: int) -> None:
     """Trains a copy of the task's student in float32. workers: processes of the DataLoader; 0: in this process."""
     student, teacher = task.networks(torch.contiguous_format)
-    optimizer, schedule = optimizer_of(plain_recipe(task), list(student.parameters()), task.steps_per_epoch)
+    optimizer, schedule = update_of(plain_recipe(task), list(student.parameters()), task.steps_per_epoch)
     images: Any = pil_images(task)
     loader = DataLoader(images, batch_size=task.batch_size, shuffle=True, num_workers=workers, drop_last=True)
     losses, accuracies = Average(), Average()

@@ -75,7 +75,7 @@ class Task:
 def task_of(spec: RunSpec, tau: float, lab: Lab) -> Task:
     """The task of a run whose parents are finished; knowledge other than softened logits is left out."""
     data = lab.data(spec.dataset)
-    kd = spec.terms.get("kd", {})
+    kd, alpha = spec.terms.get("kd", {}), spec.alpha or 0.0
     return Task(
         part=data.training_part(spec),
         mean=data.normalise.mean,
@@ -83,8 +83,8 @@ def task_of(spec: RunSpec, tau: float, lab: Lab) -> Task:
         recipe=spec.recipe,
         precision=spec.precision,
         tau=tau,
-        label_weight=1 - spec.alpha,
-        teacher_weight=spec.alpha * float(kd.get("weight", 1.0)),
+        label_weight=1 - alpha if spec.label_weight is None else spec.label_weight,
+        teacher_weight=alpha * float(kd.get("weight", 1.0)),
         student=mode_of(spec, lab).student.to(lab.device),
         # As it was trained, whatever kdrun makes of it to have it teach.
         teacher=None if spec.teacher is None else finished_network(spec.teacher, lab),

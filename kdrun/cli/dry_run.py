@@ -83,7 +83,7 @@ def _descriptions(plan: Plan, lab: Lab) -> list[Description]:
     shown: dict[Description, None] = {}
     for spec in filter(lambda spec: spec.is_trained, plan.runs):
         # Runs that differ in these alone pair and need the same.
-        alike = replace(spec, seed=0, data_seed=0, alpha=float(spec.alpha > 0))
+        alike = replace(spec, seed=0, data_seed=0, alpha=spec.alpha and 1.0)
         if alike not in tried:
             tried[alike] = describe(alike, lab.data(alike.dataset))
         if spec in (students or plan.runs):

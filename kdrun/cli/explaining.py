@@ -101,4 +101,4 @@ def _knobs(config: Config, overrides: Sequence[str], spec: RunSpec) -> tuple[flo
     """tau and alpha as they were typed, otherwise the run's, otherwise the configuration's own."""
     typed = {override.partition("=")[0] for override in overrides}
     tau = config.tau if "tau" in typed or spec.tau is None else spec.tau
-    return tau, config.alpha if "alpha" in typed or not spec.terms else spec.alpha
+    return tau, config.alpha if "alpha" in typed or spec.alpha is None else spec.alpha

@@ -7,9 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
+
 from kdrun.cli.saved import with_saved
 from kdrun.config.compose import Composer
 from kdrun.config.grid import Point, expand, one_point
+from kdrun.config.loss_weights import has_mixed
 from kdrun.config.schema import Config
 from kdrun.plans.build import PointConfig
 
@@ -38,10 +41,28 @@ def grid(
 
 
 def _composed(composer: Composer, points: Sequence[Point]) -> list[PointConfig]:
-    return [
+    composed = [
         (settled(composer.config(point)), " ".join(setting.text for setting in point if setting.is_swept))
         for point in points
     ]
+    for note in dict.fromkeys(
+        _without_meaning(config, point) for (config, _), point in zip(composed, points, strict=True)
+    ):
+        if note:
+            click.echo(note, err=True)
+    return composed
+
+
+def _without_meaning(config: Config, point: Point) -> str:
+    """A line where alpha was typed and no knowledge term of the point is mixed; else empty."""
+    typed = [one.key for one in point if one.key.partition(".")[0] in ("alpha", "alpha_schedule")]
+    if not typed or has_mixed(config.knowledge):
+        return ""
+    names, weights = "+".join(config.knowledge), ", ".join(f"knowledge.{name}.weight" for name in config.knowledge)
+    return (
+        f"{typed[0]} has no meaning for knowledge {names}, which is added to the labels' loss with its own weight "
+        f"({weights}): points that differ in {typed[0]} alone are one"
+    )
 
 
 def settled(config: Config) -> Config:

@@ -28,6 +28,7 @@ def check(config: Config) -> None:
         raise UserError(f"tau must be > 0, got {config.tau:g}")
     if not 0 <= config.alpha <= 1:
         raise UserError(f"alpha must be between 0 (labels only) and 1 (teacher only), got {config.alpha:g}")
+    _at_least(0, "label_weight", config.label_weight)
     if config.precision not in PRECISIONS:
         raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, got {config.precision!r}")
     if config.cuda_graphs and not config.compile:
@@ -127,17 +128,23 @@ def _check_terms(key: str, terms: Any) -> None:
     for name, term in terms.items():
         if not isinstance(term, dict) or "_target_" not in term:
             raise UserError(f"{key}.{name} is no term with a _target_: begin its file with `# @package {key}.NAME`")
+        if not isinstance(term.get("mix", False), bool):
+            raise UserError(f"{key}.{name}.mix must be true (shares the labels' weight by alpha) or false (added)")
+        weight = term.get("label_weight")
+        if weight is not None and not (_is_number(weight) and weight >= 0):
+            raise UserError(f"{key}.{name}.label_weight must be a number of at least 0, or null, got {shown(weight)}")
 
 
 def _check_control(key: str, control: Any) -> None:
-    if not isinstance(control, dict) or set(control) != {"targets", "alpha", "knowledge"}:
+    if not isinstance(control, dict) or set(control) - {"label_weight"} != {"targets", "alpha", "knowledge"}:
         raise UserError(
-            f"{key} must have targets, alpha and knowledge and nothing else: "
+            f"{key} must have targets, alpha and knowledge, may have label_weight, and nothing else: "
             "begin its file with `# @package controls.NAME`"
         )
     alpha = control["alpha"]
     if not (_is_number(alpha) and 0 <= alpha <= 1):
         raise UserError(f"{key}.alpha must be between 0 and 1, got {shown(alpha)}")
+    _at_least(0, f"{key}.label_weight", control.get("label_weight"))
     _check_terms(f"{key}.knowledge", control["knowledge"])
 
 

@@ -88,6 +88,7 @@ class Config:
     tracker: Any = MISSING
     tau: float = MISSING
     alpha: float = MISSING
+    label_weight: float | None = MISSING
     seeds: list[int] = MISSING
     teacher_seed: int = MISSING
     data_seed: int | None = MISSING

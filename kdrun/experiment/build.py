@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from kdrun.data import Source
     from kdrun.modes.loss import Term
     from kdrun.signals import Pair, Signals
+    from kdrun.training.learner import Update
+
+# Keys of a term's file that belong to the combined loss, not to the term.
+OF_THE_LOSS = ("weight", "warmup_epochs", "mix", "label_weight")
 
 _NOT_MADE = (ImportError, TypeError, AttributeError, ValueError)
 
@@ -106,23 +110,22 @@ def terms_of(configs: Mapping[str, Mapping[str, Any]], pair: Pair) -> dict[str, 
     """Knowledge terms by name, with adapters made for the pair's shapes."""
     from kdrun.modes.loss import Term
 
-    own = ("weight", "warmup_epochs")
     terms = {}
     for name, config in configs.items():
-        numbers = {key: value for key, value in config.items() if key not in own}
+        numbers = {key: value for key, value in config.items() if key not in OF_THE_LOSS}
         weight, warmup = float(config.get("weight", 1.0)), int(config.get("warmup_epochs", 0))
         if weight < 0 or warmup < 0:
             raise UserError(f"knowledge.{name}: weight and warmup_epochs must be at least 0")
-        terms[name] = Term(make(numbers, pair), weight, warmup)
+        terms[name] = Term(make(numbers, pair), weight, warmup, mixed=bool(config.get("mix")))
     return terms
 
 
-def optimizer_of(
-    recipe: Mapping[str, Any], parameters: list[Tensor], steps_per_epoch: int
-) -> tuple[Optimizer, LRScheduler]:
+def update_of(recipe: Mapping[str, Any], parameters: list[Tensor], steps_per_epoch: int) -> Update:
     """The recipe's optimiser over the parameters, and its schedule."""
+    from kdrun.training.learner import Update
+
     optimizer: Optimizer = make(recipe["optimizer"], parameters)
     schedule: LRScheduler = make(
         recipe["schedule"], optimizer, epochs=recipe["epochs"], steps_per_epoch=steps_per_epoch
     )
-    return optimizer, schedule
+    return Update(optimizer, schedule)

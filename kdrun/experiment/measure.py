@@ -87,7 +87,7 @@ def identity(spec: RunSpec) -> dict[str, Any]:
         "knowledge": "+".join(spec.terms) or None,
         "mode": spec.mode["name"] if spec.mode else None,
         "tau": spec.tau,
-        "alpha": spec.alpha if spec.terms else None,
+        "alpha": spec.alpha,
         "parents": "+".join(parent.run_id for parent in spec.parents) or None,
         "precision": spec.precision,
         "teacher_dtype": spec.teacher_dtype if spec.teacher else None,

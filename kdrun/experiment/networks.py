@@ -16,7 +16,7 @@ from kdrun.experiment.special import check_special
 from kdrun.knowledge import Tempered
 from kdrun.modes import Mode
 from kdrun.modes.courses import Course
-from kdrun.modes.loss import Alpha, Term
+from kdrun.modes.loss import Alpha, LossWeights, Term
 from kdrun.modes.offline import Offline
 from kdrun.modes.online import Lesson
 from kdrun.runs.spec import RunSpec
@@ -149,21 +149,28 @@ def _signals(spec: RunSpec, model: Mapping[str, Any], network: nn.Module, data: 
 def mode_from(spec: RunSpec, parts: Parts) -> Mode:
     """Who teaches whom, with a run's networks; what a mode adds to them is freshly initialised."""
     seed_device(torch.device("cpu"), mix(spec.seed, _MODE))
-    alpha: Alpha = _course(spec, "alpha", spec.alpha) if "alpha" in spec.schedules else spec.alpha
+    weights = _loss_weights(spec)
     given: dict[str, Any] = {
         "pair": parts.pair,
         "exported": parts.kept,
-        "alpha": alpha,
+        "weights": weights,
         "needs_teacher": spec.teacher is not None,
     }
     if spec.mode is None:
         return Offline(parts.network, parts.terms, **given)
     own = {key: value for key, value in spec.mode.items() if key not in ("name", "hears")}
     if parts.lessons:
-        cohort: Mode = make(own, parts.network, parts.lessons, alpha=alpha)
+        cohort: Mode = make(own, parts.network, parts.lessons, weights=weights)
         return cohort
     mode: Mode = make(own, parts.network, parts.terms, **given)
     return mode
+
+
+def _loss_weights(spec: RunSpec) -> LossWeights:
+    alpha: Alpha | None = spec.alpha
+    if spec.alpha is not None and "alpha" in spec.schedules:
+        alpha = _course(spec, "alpha", spec.alpha)
+    return LossWeights(alpha, spec.label_weight)
 
 
 def _terms(spec: RunSpec, pair: Pair) -> dict[str, Term]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from kdrun.experiment.build import optimizer_of
+from kdrun.experiment.build import update_of
 from kdrun.experiment.caching import Kind
 from kdrun.experiment.lab import Data, Lab
 from kdrun.experiment.networks import mode_from, parts_of
@@ -19,7 +19,7 @@ from kdrun.modes import Mode
 from kdrun.runs.folder import RunFolder
 from kdrun.runs.spec import RunSpec
 from kdrun.training.evaluation import logits_of
-from kdrun.training.learner import Learner, Position, constrain_after_steps
+from kdrun.training.learner import Learner, Position, constrain_after_steps, parameter_sets
 
 
 @dataclass
@@ -92,12 +92,11 @@ def begin(spec: RunSpec, lab: Lab) -> Running:
     mode = mode_of(spec, lab)
     mode.trained.to(lab.device)
     mode.student.to(lab.device)  # another module where a term brings its own head
-    optimizer, schedule = optimizer_of(spec.recipe, list(mode.trained.parameters()), steps)
-    constrain_after_steps(optimizer, mode.trained)
+    updates = [update_of(spec.recipe, parameters, steps) for parameters in parameter_sets(mode)]
+    constrain_after_steps(updates[0].optimizer, mode.network)
     learner = Learner(
         mode,
-        optimizer,
-        schedule,
+        updates,
         seed=spec.seed,
         steps_per_epoch=steps,
         device=lab.device,

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from kdrun.experiment.assemble import assemble
-from kdrun.experiment.build import optimizer_of
+from kdrun.experiment.build import update_of
 from kdrun.experiment.lab import Data, Lab
 from kdrun.experiment.measure import finish
 from kdrun.experiment.running import Clock, Running, begin, finished_network, mode_of
@@ -194,4 +194,4 @@ def preflight(specs: Sequence[RunSpec], lab: Lab) -> None:
                     finished_network(parent, lab)
             mode, steps = mode_of(spec, lab), data.training_batches(spec).steps_per_epoch
             if spec.is_trained:
-                optimizer_of(spec.recipe, list(mode.trained.parameters()), steps)
+                update_of(spec.recipe, list(mode.trained.parameters()), steps)

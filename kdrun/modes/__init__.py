@@ -12,13 +12,15 @@ from kdrun.signals import Batch, Signals
 class Mode(Protocol):
     """One run's networks and their loss.
 
-    trained: everything that the optimiser changes (the student, its adapters), in one module.
-    student: the network that is evaluated and kept.
+    trained: everything that optimisers change (the network, and adapters or heads beside it), in one module.
+    network: the part of it that learns the task; what is beside it has an optimiser of its own.
+    student: the network that is evaluated and kept; not always `network` itself.
     teacher_layers: the features that the teacher must give; None where no teacher is asked at all.
     part_names: names of the parts of the loss, the total first.
     """
 
     trained: nn.Module
+    network: nn.Module
     student: nn.Module
     teacher_layers: tuple[str, ...] | None
     part_names: tuple[str, ...]

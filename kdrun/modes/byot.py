@@ -14,7 +14,7 @@ from kdrun.knowledge.adapters import regressor
 from kdrun.knowledge.feature import mean_squared_error
 from kdrun.models import TappedNetwork
 from kdrun.models.blocks import global_average
-from kdrun.modes.loss import Alpha, Term, check_reads_logits, combined
+from kdrun.modes.loss import LABELS_ALONE, LossWeights, Term, check_reads_logits, combined
 from kdrun.modes.offline import Offline
 from kdrun.signals import Batch, Pair, Signals
 
@@ -29,7 +29,7 @@ class Byot:
     L_i is the combined loss of head i, whose teacher is the end; f_i is the head's bottleneck feature, F the feature
     `pooled` of the end. No gradient goes to the end as a teacher. The network that is kept is the student alone.
 
-    student, terms, exported, alpha: as of `Offline`; terms read logits alone, and those that are modules are shared
+    student, terms, exported, weights: as of `Offline`; terms read logits alone, and those that are modules are shared
         by all heads.
     pair: shapes of the student's layers stage1, stage2, ... (perceptrons: hidden1, ...) and pooled.
     hint: >= 0, weight of the features' side; at 0 it is not computed.
@@ -46,7 +46,7 @@ class Byot:
         *,
         pair: Pair,
         exported: nn.Module,
-        alpha: Alpha,
+        weights: LossWeights,
         needs_teacher: bool,
         hint: float,
     ) -> None:
@@ -54,18 +54,18 @@ class Byot:
             raise UserError(f"mode.hint must be at least 0, got {hint}")
         check_reads_logits(terms, "a head at a stage is set beside the end by its logits")
         heads = heads_for(pair)
-        self._taught = Offline(student, terms, pair=pair, exported=exported, alpha=alpha, needs_teacher=True)
+        self._taught = Offline(student, terms, pair=pair, exported=exported, weights=weights, needs_teacher=True)
         self._heads, self._hint = heads, hint
         self._tapped = TappedNetwork(student, [*heads, END])
         self._ask = self._asked
-        self.student, self.teacher_layers = exported, None
+        self.student, self.network, self.teacher_layers = exported, student, None
         of_heads = [f"heads_{name}" for name in self._taught.part_names[1:]]
         self.part_names = ("loss", "ce", *of_heads, *(["heads_hint"] if hint else []))
         self.trained: nn.Module = nn.ModuleDict({"taught": self._taught.trained, "heads": heads})
 
     def losses(self, batch: Batch, teacher: Signals | None) -> tuple[Tensor, ...]:
         end, heads = self._ask(batch.inputs)
-        ce = combined(end, end, batch, terms={}, alpha=0.0)[0]
+        ce = combined(end, end, batch, terms={}, weights=LABELS_ALONE)[0]
         said = Signals(end.logits.detach())
         losses = [self._taught.losses_of(Signals(head.logits), batch, said) for head in heads]
         total, *parts = (torch.stack(alike).sum() for alike in zip(*losses, strict=True))

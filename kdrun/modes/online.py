@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from kdrun.models import TappedNetwork
 from kdrun.models.cohort import Cohort
-from kdrun.modes.loss import Alpha, Term, combined, part_names, sides
+from kdrun.modes.loss import LABELS_ALONE, LossWeights, Term, combined, computed, part_names
 from kdrun.signals import Batch, Pair, Signals
 
 
@@ -42,20 +42,20 @@ class Online:
     predictions; here all hear what the others said before the step.
 
     cohort: the networks. lessons: who hears whom, and through which terms.
-    alpha: in [0, 1], the weight of the others' side.
+    weights: of the labels and the mixed terms, the same for all.
     """
 
-    def __init__(self, cohort: Cohort, lessons: Sequence[Lesson], *, alpha: Alpha) -> None:
+    def __init__(self, cohort: Cohort, lessons: Sequence[Lesson], *, weights: LossWeights) -> None:
         self.student: nn.Module = cohort
+        self.network: nn.Module = cohort
         self.teacher_layers = None
-        self._alpha = alpha
+        self._weights = weights
         self._lessons = [[one for one in lessons if one.student == place] for place in range(len(cohort.members))]
         self._tapped = [
-            TappedNetwork(network, _layers(place, lessons) if sides(alpha)[1] else ())
-            for place, network in enumerate(cohort.members)
+            TappedNetwork(network, _layers(place, lessons, weights)) for place, network in enumerate(cohort.members)
         ]
         self.part_names = ("loss", *self._names())
-        modules = {f"{one.student + 1}_{one.teacher + 1}": _trained(one.terms) for one in lessons}
+        modules = {f"{one.student + 1}_{one.teacher + 1}": _trained(computed(one.terms, weights)) for one in lessons}
         self.trained: nn.Module = nn.ModuleDict({"cohort": cohort, "terms": nn.ModuleDict(modules)})
 
     def losses(self, batch: Batch, teacher: Signals | None) -> tuple[Tensor, ...]:
@@ -73,20 +73,20 @@ class Online:
     ) -> tuple[Tensor, ...]:
         """The loss of one network and its parts."""
         if not lessons:
-            return combined(own, own, batch, terms={}, alpha=0.0)
-        under = [combined(own, heard[one.teacher], batch, terms=one.terms, alpha=self._alpha) for one in lessons]
+            return combined(own, own, batch, terms={}, weights=LABELS_ALONE)
+        under = [combined(own, heard[one.teacher], batch, terms=one.terms, weights=self._weights) for one in lessons]
         return tuple(torch.stack(alike).mean(0) for alike in zip(*under, strict=True))
 
     def _names(self) -> Iterable[str]:
         for number, lessons in enumerate(self._lessons, start=1):
-            names = part_names(lessons[0].terms, self._alpha) if lessons else part_names({}, 0.0)
+            names = part_names(lessons[0].terms, self._weights) if lessons else part_names({}, LABELS_ALONE)
             yield from (f"{name}_{number}" for name in names)
 
 
-def _layers(place: int, lessons: Iterable[Lesson]) -> Iterable[str]:
+def _layers(place: int, lessons: Iterable[Lesson], weights: LossWeights) -> Iterable[str]:
     """The features that a network must give, to learn by and for others."""
     for one in lessons:
-        for term in one.terms.values():
+        for term in computed(one.terms, weights).values():
             yield from term.knowledge.student_layers if one.student == place else ()
             yield from term.knowledge.teacher_layers if one.teacher == place else ()
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from kdrun.models import TappedNetwork
-from kdrun.modes.loss import Alpha, Term, check_reads_logits
+from kdrun.modes.loss import LossWeights, Term, check_reads_logits
 from kdrun.modes.offline import Offline
 from kdrun.signals import Batch, Pair, Signals
 
@@ -22,7 +22,7 @@ class PsKd:
     gradient: terms that are least where both agree pull nowhere. Past logits are remembered with the training state and
     are no part of what is kept.
 
-    student, terms, exported, alpha: as of `Offline`. pair: its `example_ids` are those remembered.
+    student, terms, exported, weights: as of `Offline`. pair: its `example_ids` are those remembered.
     needs_teacher: not looked at, nobody else is asked.
     Raises UserError for terms that read features.
     Source: Kim et al. 2021, arXiv:2006.12000, where alpha grows linearly from 0 and tau = 1; a cross-entropy with
@@ -36,14 +36,15 @@ class PsKd:
         *,
         pair: Pair,
         exported: nn.Module,
-        alpha: Alpha,
+        weights: LossWeights,
         needs_teacher: bool,
     ) -> None:
         check_reads_logits(terms, "past logits are all that a student remembers of itself")
-        self._taught = Offline(student, terms, pair=pair, exported=exported, alpha=alpha, needs_teacher=True)
+        self._taught = Offline(student, terms, pair=pair, exported=exported, weights=weights, needs_teacher=True)
         self._past = Past(pair)
         self._tapped = TappedNetwork(student)
-        self.student, self.part_names, self.teacher_layers = exported, self._taught.part_names, None
+        self.student, self.network = exported, student
+        self.part_names, self.teacher_layers = self._taught.part_names, None
         self.trained: nn.Module = nn.ModuleDict({"taught": self._taught.trained, "past": self._past})
 
     def losses(self, batch: Batch, teacher: Signals | None) -> tuple[Tensor, ...]:

@@ -42,7 +42,7 @@ class Specialising:
     def __init__(self, student: nn.Module, terms: Mapping[str, Term], **_: Any) -> None:
         if not isinstance(student, Specialised):
             raise TypeError(f"{type(student).__name__} has no set of classes of its own")
-        self.student, self._specialist = student, student
+        self.student, self.network, self._specialist = student, student, student
         self.trained: nn.Module = nn.ModuleDict({"student": student})
         self._tapped = TappedNetwork(student)
 

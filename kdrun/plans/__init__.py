@@ -24,7 +24,8 @@ class PointLabels:
     knowledge: str
     mode: str
     tau: float | None  # None where no term has one, or they differ
-    alpha: float
+    alpha: float | None  # None where no term is mixed
+    label_weight: float  # of the last epoch
     overrides: str
     variant: str
     tau_schedule: str  # such as `linear from 1`; empty for a constant

@@ -25,7 +25,7 @@ class Assistant:
                 "mode.path is empty; name the assistants, the largest first, such as mode.path=[mlp64,mlp30]"
             )
         if not specs.is_taught:
-            raise UserError("mode=assistant needs alpha > 0, got 0: nobody would hear a teacher")
+            raise UserError("mode=assistant with alpha=0: no network would learn from a teacher; type alpha above 0")
         teacher = last = specs.teacher()
         for model in path:
             last = specs.assistant(model, last)

@@ -19,7 +19,7 @@ class BornAgain:
     Controls stand in for generation 0, whatever their row.
 
     generations: how many after the baseline, at least 1. ensemble: whether the mean of their probabilities is a row.
-    Raises UserError for a number out of range, for an ensemble of one, and for alpha = 0.
+    Raises UserError for a number out of range, for an ensemble of one, and where no term has a weight.
     Source: Furlanello et al. 2018, arXiv:1805.04770; their ensembles are section 3.2's.
     """
 
@@ -33,7 +33,7 @@ class BornAgain:
     def rows(self, specs: Specs) -> Iterator[Row]:
         specs.check_no_crowd()
         if not specs.is_taught:
-            raise UserError("mode=born_again needs alpha > 0, else no generation hears the one before, got alpha=0")
+            raise UserError("mode=born_again with alpha=0: no generation would learn from another; type alpha > 0")
         chains = {seed: self._chain(specs, seed) for seed in specs.config.seeds}
         for number in range(1, self._generations + 1):
             learners = (

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from kdrun.config.loss_weights import has_mixed
 from kdrun.config.schema import Config
 from kdrun.experiment.build import dataset_description, make
 from kdrun.plans import Plan, PointLabels, Row, Use, Way
@@ -31,7 +32,7 @@ def comparison_plan(points: Sequence[PointConfig]) -> Plan:
         way: Way = make(specs.config.mode["plan"])
         for row in _with_offsets(way.rows(specs)):
             uses += _compared(len(labels), row, specs)
-            labels.append(_labels(row, specs.config, overrides))
+            labels.append(_labels(row, specs, overrides))
     return Plan(tuple(labels), tuple(uses))
 
 
@@ -42,7 +43,7 @@ def teacher_plan(points: Sequence[PointConfig]) -> Plan:
     for specs, overrides in _specs(points):
         teacher = specs.teacher()
         uses.append(Use(len(labels), "teacher", "", teacher.seed, teacher, None))
-        labels.append(_named(teacher, specs.config, overrides))
+        labels.append(_named(teacher, specs, overrides))
     return Plan(tuple(labels), tuple(uses))
 
 
@@ -82,15 +83,16 @@ def _compared(point: int, row: Row, specs: Specs) -> Iterator[Use]:
         yield Use(point, "student", "", one.seed, one.run, one.teacher)
 
 
-def _labels(row: Row, config: Config, overrides: str) -> PointLabels:
+def _labels(row: Row, specs: Specs, overrides: str) -> PointLabels:
     teachers = dict.fromkeys(one.teacher.model["name"] for one in row.learners if one.teacher is not None)
     student = row.learners[0].baseline.model["name"]  # also of an ensemble, which stands beside the single networks
-    named = _named(row.learners[0].run, config, overrides)
+    named = _named(row.learners[0].run, specs, overrides)
     called = row.teachers or "+".join(teachers)
     return replace(named, student=student, teacher=called, variant=row.variant)
 
 
-def _named(run: RunSpec, config: Config, overrides: str) -> PointLabels:
+def _named(run: RunSpec, specs: Specs, overrides: str) -> PointLabels:
+    config, labels, mixed = specs.config, specs.weights.labels, has_mixed(specs.config.knowledge)
     taus = {float(term["tau"]) for term in config.knowledge.values() if "tau" in term}
     return PointLabels(
         dataset=config.dataset.name,
@@ -99,11 +101,12 @@ def _named(run: RunSpec, config: Config, overrides: str) -> PointLabels:
         knowledge="+".join(config.knowledge),
         mode=config.mode["name"],
         tau=taus.pop() if len(taus) == 1 else None,
-        alpha=config.alpha,
+        alpha=config.alpha if mixed else None,
+        label_weight=1 - config.alpha if labels is None else labels,
         overrides=overrides,
         variant="",
         tau_schedule=_told(config.tau_schedule),
-        alpha_schedule=_told(config.alpha_schedule),
+        alpha_schedule=_told(config.alpha_schedule) if mixed else "",
     )
 
 

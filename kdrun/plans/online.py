@@ -21,8 +21,11 @@ class Mutual:
     def rows(self, specs: Specs) -> Iterator[Row]:
         specs.check_no_crowd()
         config = specs.config
-        if config.alpha == 1 and config.alpha_schedule.get("start", 1) == 1:
-            raise UserError(f"mode={config.mode['name']} with alpha=1: no network would see a label; type alpha=0.5")
+        if not specs.weights.reads_labels(specs.alpha_start):
+            raise UserError(
+                f"mode={config.mode['name']}: no network would see a label, because their weight is 0; "
+                "type alpha=0.5 or label_weight=1"
+            )
         models = [config.student, *(config.mode["peers"] or [config.student])]
         everyone = range(len(models))
         hears = [[other for other in everyone if other != one] for one in everyone]

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from kdrun.config.loss_weights import LABELS_ALONE, Weights, has_mixed, loss_weights, teaches
 from kdrun.config.schema import CROWD, Config, Recipe
 from kdrun.errors import UserError
 from kdrun.plans.assembled import assembled, averaged
@@ -28,8 +29,20 @@ class Specs:
 
     @property
     def is_taught(self) -> bool:
-        """Whether the teacher's side has any weight, in whichever epoch."""
-        return bool(self.config.alpha or self.config.alpha_schedule.get("start"))
+        """Whether any knowledge term has a weight, in whichever epoch."""
+        return teaches(self.config.knowledge, self.config.alpha, self.alpha_start)
+
+    @property
+    def alpha_start(self) -> float | None:
+        """Where alpha's schedule starts; None where alpha is constant."""
+        start: float | None = self.config.alpha_schedule.get("start")
+        return start
+
+    @property
+    def weights(self) -> Weights:
+        """Of the student's loss."""
+        config = self.config
+        return loss_weights(config.knowledge, config.alpha, self.alpha_start, config.label_weight)
 
     def teacher(self) -> RunSpec:
         """The teacher; one run also where it is several networks."""
@@ -100,6 +113,7 @@ class Specs:
         return replace(
             own,
             alpha=student.alpha,
+            label_weight=student.label_weight,
             terms=student.terms,
             mode=student.mode,
             teacher_dtype=student.teacher_dtype,
@@ -109,12 +123,13 @@ class Specs:
 
     def baseline(self, seed: int) -> RunSpec:
         """The student trained on labels alone: the same for every tau, alpha and kind of knowledge."""
-        return self._student(seed, kind="baseline", alpha=0.0, terms={}, mode=None, targets={}, teacher=None)
+        return self._student(seed, kind="baseline", weights=LABELS_ALONE, terms={}, mode=None, targets={}, teacher=None)
 
     def control(self, seed: int, name: str, teacher: RunSpec | None) -> RunSpec:
-        """A student trained on a substitute for the teacher (conf/controls); at alpha = 0 it is the baseline."""
+        """A student with a substitute for the teacher (conf/controls); the baseline where no term has a weight."""
         control = self.config.controls[name]
-        if control["alpha"] == 0:
+        terms, alpha = control["knowledge"], float(control["alpha"])
+        if not teaches(terms, alpha, None):
             return self.baseline(seed)
         if control["targets"] is not None and teacher is None:
             mode = self.config.mode["name"]
@@ -123,15 +138,15 @@ class Specs:
         return self._student(
             seed,
             kind="control",
-            alpha=float(control["alpha"]),
-            terms=control["knowledge"],
+            weights=loss_weights(terms, alpha, None, control.get("label_weight")),
+            terms=terms,
             mode=None,
             targets=control["targets"] or {},
             teacher=None if control["targets"] is None else teacher,
         )
 
     def student(self, seed: int, teacher: RunSpec | None) -> RunSpec:
-        """The distilled student; at alpha = 0 throughout it is the baseline. teacher: None where the mode has none."""
+        """The distilled student; the baseline where no term has a weight. teacher: None where the mode has none."""
         config = self.config
         if not self.is_taught:
             return self.baseline(seed)
@@ -140,15 +155,10 @@ class Specs:
                 f"transfer={config.transfer} needs a teacher for what has no labels, and "
                 f"mode={config.mode['name']} has none; type transfer=labelled"
             )
-        if config.transfer == "unlabelled" and config.alpha_schedule.get("start", 1) < 1:
-            raise UserError(
-                "transfer=unlabelled shows the student no label, and alpha_schedule weighs them in its first epochs; "
-                "type alpha_schedule=constant"
-            )
         student = self._student(
             seed,
             kind="student",
-            alpha=config.alpha,
+            weights=self.weights,
             terms=config.knowledge,
             mode=config.mode["trains"],
             targets={},
@@ -161,16 +171,17 @@ class Specs:
         seed: int,
         *,
         kind: Any,
-        alpha: float,
+        weights: Weights,
         terms: Mapping[str, Mapping[str, Any]],
         mode: Mapping[str, Any] | None,
         targets: Mapping[str, Any],
         teacher: RunSpec | None,
     ) -> RunSpec:
         config = self.config
-        if teacher and config.transfer == "unlabelled" and alpha < 1:
+        if teacher and config.transfer == "unlabelled" and weights.reads_labels(self.alpha_start):
             raise UserError(
-                f"transfer=unlabelled shows the {kind} no label, and alpha={alpha:g} weighs them; type alpha=1"
+                f"transfer=unlabelled gives the {kind} no label, and its loss weighs labels; "
+                f"type {'alpha=1 alpha_schedule=constant' if has_mixed(terms) else 'label_weight=0'}"
             )
         return RunSpec(
             kind=kind,
@@ -181,7 +192,8 @@ class Specs:
             model=config.student,
             recipe=_plain(config.train.student),
             precision=config.precision,
-            alpha=alpha,
+            alpha=weights.alpha,
+            label_weight=weights.labels,
             terms=terms,
             mode=mode,
             targets=targets,
@@ -198,12 +210,12 @@ class Specs:
     def _schedules(self) -> dict[str, Mapping[str, Any]]:
         """That of alpha, and that of tau where a term has one; none where they are constant."""
         config = self.config
-        has_tau = any("tau" in term for term in config.knowledge.values())
-        found = {"alpha": config.alpha_schedule, "tau": config.tau_schedule if has_tau else {}}
+        terms, found = config.knowledge, {"alpha": config.alpha_schedule, "tau": config.tau_schedule}
+        of_use = {"alpha": has_mixed(terms), "tau": any("tau" in term for term in terms.values())}
         return {
             key: {**schedule, "start": float(schedule["start"])}  # 0 and 0.0 are one schedule
             for key, schedule in found.items()
-            if "_target_" in schedule
+            if "_target_" in schedule and of_use[key]
         }
 
     def teacher_model(self) -> dict[str, Any]:

@@ -138,6 +138,7 @@ def _row(point: Point, learners: DataFrame, role: str, against_controls: Row, se
         **example_columns(learners, ours, base),
         "baseline_parameters": base["parameters"].max(),
         **batch_costs(ours, teachers),
+        "label_weight": planned["label_weight"],
     }
 
 

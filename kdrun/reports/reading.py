@@ -53,6 +53,7 @@ LATER_TEXT = (*SCHEDULES, "validation_id", "variant", "special_classes", "transf
 LATER_NUMBERS = (
     "latency_batch_ms",
     "batch_size",
+    "label_weight",
     "labelled_examples",
     "omitted_examples",
     "omitted_errors",

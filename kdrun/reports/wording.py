@@ -116,10 +116,13 @@ def _learner(row: Row) -> str:
 
 
 def _numbers(row: Row, between: str) -> list[str]:
-    """`tau=4` and `alpha=0.8 (linear from 0)`, as far as they are given."""
+    """`tau=4`, `alpha=0.8 (linear from 0)`, and `label_weight=1` where that is not what alpha leaves to the labels."""
     given = [name for name in ("tau", "alpha") if not math.isnan(row[name])]
     schedules = {name: row[f"{name}_schedule"] for name in given}
-    return [f"{name}{between}{row[name]:g}" + (f" ({told})" if told else "") for name, told in schedules.items()]
+    texts = [f"{name}{between}{row[name]:g}" + (f" ({told})" if told else "") for name, told in schedules.items()]
+    labels, usual = row.get("label_weight", math.nan), 1.0 if math.isnan(row["alpha"]) else 1 - row["alpha"]
+    is_usual = math.isnan(labels) or math.isclose(labels, usual, abs_tol=1e-9)
+    return texts if is_usual else [*texts, f"label_weight{between}{labels:g}"]
 
 
 def _told_apart(names: list[str], rows: Sequence[Row]) -> list[str]:

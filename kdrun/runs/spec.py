@@ -31,7 +31,9 @@ class RunSpec:
     train_size: the first so many examples of the training part; None: all.
     model, recipe: as composed.
     precision: fp32, bf16 or fp16; never auto, which means different things on different machines.
-    alpha: weight of the teacher's side; terms: knowledge by name, as composed (empty without a teacher's side).
+    alpha: weight of the mixed terms; None where none of the terms is mixed.
+    label_weight: of the labels' cross-entropy; None: 1 - alpha, in every epoch.
+    terms: knowledge by name, as composed; empty for labels alone.
     mode: who teaches whom, as composed; None where nobody does.
     targets: what stands for the teacher, as composed: a substitute made from its signals; empty for themselves.
     teacher_dtype: what the teacher says is rounded to fp32 or fp16; fp32 without a teacher.
@@ -49,7 +51,8 @@ class RunSpec:
     model: Mapping[str, Any]
     recipe: Mapping[str, Any]
     precision: str
-    alpha: float = 0.0
+    alpha: float | None = None
+    label_weight: float | None = 1.0
     terms: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     mode: Mapping[str, Any] | None = None
     targets: Mapping[str, Any] = field(default_factory=dict)
@@ -94,6 +97,8 @@ class RunSpec:
         if self.terms:
             numbers = {"tau": self.tau, "alpha": self.alpha}
             parts += ["+".join(self.terms), *(self._told(key, end) for key, end in numbers.items() if end is not None)]
+            usual = None if self.alpha is not None else 1.0
+            parts += [] if self.label_weight in (usual, None) else [f"labels {self.label_weight:g}"]
         for key, told in (("omit", "omit"), ("transfer", "transfer"), ("as_long_as", "as many steps as transfer")):
             value = self.examples.get(key, "")
             parts += [f"{told} {value if isinstance(value, str) else '+'.join(value)}"] if value else []
@@ -123,7 +128,8 @@ class RunSpec:
         """The same without anyone's teaching, then changed."""
         alone = replace(
             self,
-            alpha=0.0,
+            alpha=None,
+            label_weight=1.0,
             terms={},
             mode=None,
             targets={},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -24,8 +24,18 @@ class Position(NamedTuple):
     step: int
 
 
+class Update(NamedTuple):
+    """An optimiser and its learning-rate schedule, which steps once an update."""
+
+    optimizer: Optimizer
+    schedule: LRScheduler
+
+
 class Learner:
     """Takes optimiser steps for one run.
+
+    updates: of the network, then of what is trained beside it, where there is anything. They are apart so that adapters
+        cannot change the network's update (by an optimiser that looks at all its gradients, or by one that overflows).
 
     Noise inside the networks (dropout) is a pure function of (seed, epoch, step), so learners that train side
     by side do not disturb each other, and no generator needs to be kept.
@@ -34,8 +44,7 @@ class Learner:
     def __init__(
         self,
         mode: Mode,
-        optimizer: Optimizer,
-        schedule: LRScheduler,
+        updates: Sequence[Update],
         *,
         seed: int,
         steps_per_epoch: int,
@@ -43,8 +52,7 @@ class Learner:
         precision: str,
     ) -> None:
         self.mode = mode
-        self._optimizer = optimizer
-        self._schedule = schedule
+        self._updates = tuple(updates)
         self._seed = seed
         self._device = device
         self.autocast = autocast(device, precision)
@@ -75,10 +83,12 @@ class Learner:
 
     def update(self, losses: tuple[Tensor, ...], position: Position) -> None:
         """The step's update by the gradients that are there, which are dropped. losses: the parts, for the record."""
-        self._scaler.step(self._optimizer)  # a fused optimiser is not waited for
+        for optimizer, _ in self._updates:
+            self._scaler.step(optimizer)  # a fused optimiser is not waited for
         self._scaler.update()
-        self._optimizer.zero_grad(set_to_none=True)
-        self._schedule.step()
+        for optimizer, schedule in self._updates:
+            optimizer.zero_grad(set_to_none=True)
+            schedule.step()
         torch.stack([part.detach() for part in losses], out=self._losses[position.step])
 
     @property
@@ -97,7 +107,7 @@ class Learner:
 
     @property
     def learning_rate(self) -> float:
-        return float(self._optimizer.param_groups[0]["lr"])
+        return float(self._updates[0].optimizer.param_groups[0]["lr"])
 
     def epoch_losses(self) -> dict[str, float]:
         """Means over the epoch's steps of every part of the loss; the device is waited for here."""
@@ -117,8 +127,8 @@ class Learner:
         return {
             # Copied: a file of a part of a larger tensor, as a stack's learners have them, would hold the whole.
             "trained": {name: value.clone() for name, value in self.mode.trained.state_dict().items()},
-            "optimizer": self._optimizer.state_dict(),
-            "schedule": self._schedule.state_dict(),
+            "optimizers": [one.optimizer.state_dict() for one in self._updates],
+            "schedules": [one.schedule.state_dict() for one in self._updates],
             "scaler": self._scaler.state_dict(),
             "losses": self._losses,
         }
@@ -126,15 +136,24 @@ class Learner:
     def load_state(self, state: dict[str, Any]) -> None:
         """Goes on from a state of the same run."""
         self.mode.trained.load_state_dict(state["trained"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._schedule.load_state_dict(state["schedule"])
+        for one, optimizer, schedule in zip(self._updates, state["optimizers"], state["schedules"], strict=True):
+            one.optimizer.load_state_dict(optimizer)
+            one.schedule.load_state_dict(schedule)
         self._scaler.load_state_dict(state["scaler"])
         self._losses.copy_(state["losses"])
 
 
-def constrain_after_steps(optimizer: Optimizer, trained: nn.Module) -> None:
+def parameter_sets(mode: Mode) -> list[list[Tensor]]:
+    """The trained parameters of a mode's network, and those beside it where there are any (adapters, heads)."""
+    own: list[Tensor] = list(mode.network.parameters())
+    known = set(map(id, own))
+    beside: list[Tensor] = [one for one in mode.trained.parameters() if id(one) not in known]
+    return [own, beside] if beside else [own]
+
+
+def constrain_after_steps(optimizer: Optimizer, network: nn.Module) -> None:
     """Has every module with a constraint on its weights (max-norm) re-impose it after every update."""
-    constrained = [module for module in trained.modules() if isinstance(module, Constrained)]
+    constrained = [module for module in network.modules() if isinstance(module, Constrained)]
 
     def constrain(*_args: object) -> None:
         for module in constrained:

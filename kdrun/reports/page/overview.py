@@ -79,9 +79,9 @@ def _in_rows(students: Sequence[Row], controls: Sequence[Row], ring: str) -> Pic
 def _over_tau(students: Sequence[Row]) -> list[list[Row]]:
     """The students by alpha; none where something else varies too, or a temperature stands alone."""
     same = len({tuple(str(row[name]) for name in SAME_BUT_TAU_AND_ALPHA) for row in students}) == 1
-    by_alpha: dict[float, list[Row]] = {}
+    by_alpha: dict[str, list[Row]] = {}
     for row in students:
-        by_alpha.setdefault(row["alpha"], []).append(row)
+        by_alpha.setdefault(str(row["alpha"]), []).append(row)
     curves = list(by_alpha.values())
     distinct = all(len({row["tau"] for row in curve}) == len(curve) > 1 for curve in curves)
     return curves if same and distinct and all(row["tau"] > 0 for row in students) else []
@@ -95,7 +95,7 @@ def _grids(students: Sequence[Row]) -> list[Picture]:
     """A picture for each kind of student of which both tau and alpha vary."""
     kinds: dict[tuple[str, ...], list[Row]] = {}
     for row in students:
-        if not math.isnan(row["tau"]) and not math.isnan(row["gain_mean"]):
+        if not any(math.isnan(row[name]) for name in ("tau", "alpha", "gain_mean")):
             kinds.setdefault(tuple(str(row[name]) for name in SAME_BUT_TAU_AND_ALPHA), []).append(row)
     grids = [kind for kind in kinds.values() if _vary(kind, "tau") and _vary(kind, "alpha") and _distinct(kind)]
     return [_grid(kind, number, alone=len(grids) == 1) for number, kind in enumerate(grids, 1)]
