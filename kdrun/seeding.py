@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _MASK = (1 << 64) - 1
+_TEACHERS = 0x7EAC4E25  # any number: it stands for the teachers' side
 
 
 def mix(*numbers: int) -> int:
@@ -14,3 +15,15 @@ def mix(*numbers: int) -> int:
         state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
         state ^= state >> 31
     return state >> 1
+
+
+def seed_of_side(kind: str, seed: int) -> int:
+    """The seed that a run's draws derive from: teachers draw other numbers than the runs that are compared.
+
+    A teacher that begins with a student's weights, order of batches and dropout would be a copy of it. So a run of kind
+    `teacher` has a seed in [2^62, 2^63), where no seed can be typed; baselines, controls and students have the one that
+    was typed, the same for all, and stay paired.
+
+    kind: as of `kdrun.runs.spec.RunSpec`. seed: as typed, in [0, 2^53].
+    """
+    return 2**62 | mix(_TEACHERS, seed) if kind == "teacher" else seed

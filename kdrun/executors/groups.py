@@ -51,5 +51,5 @@ def _teacher(spec: RunSpec) -> str:
 def _stream(spec: RunSpec) -> str:
     """All that decides which batches a run sees, and in which precision a teacher would look at them."""
     recipe = {key: spec.recipe[key] for key in ("epochs", "batch_size", "augment")}
-    data = [spec.dataset, spec.train_size, spec.examples, spec.data_seed]
+    data = [spec.dataset, spec.train_size, spec.examples, spec.order_seed]
     return json.dumps([data, recipe, spec.precision], sort_keys=True)

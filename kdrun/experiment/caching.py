@@ -41,7 +41,7 @@ class Caching:
 def about(kind: Kind, spec: RunSpec, device: str) -> dict[str, Any]:
     """All that decides what a run's teacher says in a table or a schedule. device: the kind of it, cpu or cuda."""
     recipe = spec.recipe
-    of_a_stream = {"data_seed": spec.data_seed, "batch_size": recipe["batch_size"]} if kind == "schedule" else {}
+    of_a_stream = {"data_seed": spec.data_seed, "order_seed": spec.order_seed, "batch_size": recipe["batch_size"]}
     return {
         "kind": kind,
         "teacher": ", ".join(parent.title.removeprefix("teacher ") for parent in spec.parents),
@@ -54,7 +54,7 @@ def about(kind: Kind, spec: RunSpec, device: str) -> dict[str, Any]:
         "precision": spec.precision,
         "dtype": spec.teacher_dtype,
         "device": device,
-        **of_a_stream,
+        **(of_a_stream if kind == "schedule" else {}),
     }
 
 

@@ -74,7 +74,7 @@ class Data:
             batch_size=recipe["batch_size"],
             family=self.family(spec),
             normalise=self.normalise,
-            seed=spec.data_seed,
+            seed=spec.order_seed,
             favoured=None if special is None else special[part.labels],
             length=epoch_length(self.splits, spec.train_size, spec.examples),
         )

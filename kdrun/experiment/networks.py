@@ -61,10 +61,10 @@ def parts_of(spec: RunSpec, data: Data, device: torch.device, kept: Callable[[Ru
     """
     check_special(spec, data)
     _check_labels(spec)
-    seed_device(device, mix(spec.seed, _NETWORK))
+    seed_device(device, mix(spec.network_seed, _NETWORK))
     network = _network(spec, data, kept)
     pair = _pair(spec, data)
-    seed_device(device, mix(spec.seed, _TERMS))
+    seed_device(device, mix(spec.network_seed, _TERMS))
     if "members" in spec.model:
         return Parts(network, pair, {}, network, _lessons(spec, pair, data))
     terms = _terms(spec, pair)
@@ -148,7 +148,7 @@ def _signals(spec: RunSpec, model: Mapping[str, Any], network: nn.Module, data: 
 
 def mode_from(spec: RunSpec, parts: Parts) -> Mode:
     """Who teaches whom, with a run's networks; what a mode adds to them is freshly initialised."""
-    seed_device(torch.device("cpu"), mix(spec.seed, _MODE))
+    seed_device(torch.device("cpu"), mix(spec.network_seed, _MODE))
     weights = _loss_weights(spec)
     given: dict[str, Any] = {
         "pair": parts.pair,

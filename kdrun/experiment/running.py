@@ -97,7 +97,7 @@ def begin(spec: RunSpec, lab: Lab) -> Running:
     learner = Learner(
         mode,
         updates,
-        seed=spec.seed,
+        seed=spec.network_seed,
         steps_per_epoch=steps,
         device=lab.device,
         precision=spec.precision,

@@ -87,4 +87,5 @@ def caveats(view: View) -> list[str]:
 def _by_plain_kd(spec: RunSpec) -> bool:
     """Whether the loss of its training is the one whose gradient is shown."""
     (name, term), *others = spec.terms.items()
-    return name == "kd" and not others and not spec.targets and term["weight"] == 1 and not term["standardise"]
+    is_plain = name == "kd" and not others and not spec.targets and spec.label_weight is None
+    return is_plain and term["weight"] == 1 and not term["standardise"]

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from kdrun.runs.code import digests
+from kdrun.seeding import seed_of_side
 
 Kind = Literal["teacher", "baseline", "control", "student"]
 
@@ -26,7 +27,7 @@ class RunSpec:
     Unless what stands after `precision` is given, nobody teaches it.
 
     kind: the role it is trained for.
-    seed: initialisation and dropout; data_seed: batch order and augmentation.
+    seed, data_seed: as typed; what they mean differs between teachers and the others, see `network_seed`.
     dataset: name, source, normalisation and split, and the identity of the content.
     train_size: the first so many examples of the training part; None: all.
     model, recipe: as composed.
@@ -77,6 +78,16 @@ class RunSpec:
         """The temperature of its terms; None where none has one, or they differ."""
         taus = {float(term["tau"]) for term in self.terms.values() if "tau" in term}
         return taus.pop() if len(taus) == 1 else None
+
+    @property
+    def network_seed(self) -> int:
+        """Seed of initialisation and dropout; no teacher has one of a baseline, control or student."""
+        return seed_of_side(self.kind, self.seed)
+
+    @property
+    def order_seed(self) -> int:
+        """Seed of the order of batches and of augmentation; no teacher has one of a baseline, control or student."""
+        return seed_of_side(self.kind, self.data_seed)
 
     @property
     def is_trained(self) -> bool:

@@ -115,7 +115,7 @@ def test_the_file_of_each_holds_its_plain_weights(tmp_path: Path) -> None:
 
 
 def test_what_a_term_needs_of_a_finished_teacher_is_refused_before_anything_trains(tmp_path: Path) -> None:
-    specs = plan(*CONVOLUTIONAL, *MUTUAL, "knowledge=feature/simkd")
+    specs = plan(*CONVOLUTIONAL, *MUTUAL, "knowledge=feature/simkd", "label_weight=1")
     with pytest.raises(UserError, match=r"simkd takes over .* mode=online has none; choose other knowledge"):
         preflight(specs, lab_at(tmp_path))
 

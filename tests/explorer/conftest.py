@@ -34,6 +34,7 @@ STUDENT = replace(
     TEACHER,
     kind="student",
     alpha=0.7,
+    label_weight=None,
     terms={"kd": {"tau": 4.0, "weight": 1.0, "standardise": False}},
     parents=(TEACHER,),
 )

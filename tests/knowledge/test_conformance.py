@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from kdrun.errors import UserError
+from kdrun.experiment.build import OF_THE_LOSS
 from kdrun.knowledge.conformance import check_knowledge
 from kdrun.signals import Batch, Pair, Signals
 
@@ -26,7 +27,8 @@ def test_every_term_offered_shows_every_property(file: Path) -> None:
     root = OmegaConf.create({"tau": 4.0, "term": OmegaConf.load(file)})
     numbers = OmegaConf.to_container(root, resolve=True)["term"]
     module, name = numbers.pop("_target_").rsplit(".", 1)
-    del numbers["weight"], numbers["warmup_epochs"]
+    for key in OF_THE_LOSS:
+        numbers.pop(key, None)
     checks = check_knowledge(partial(getattr(import_module(module), name), **numbers))
     assert [check for check in checks if check.passed is False] == []
 

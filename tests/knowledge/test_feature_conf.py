@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from kdrun.errors import UserError
+from kdrun.experiment.build import OF_THE_LOSS
 from kdrun.knowledge import made_up
 from kdrun.knowledge.conformance import check_knowledge
 
@@ -41,7 +42,7 @@ def maker(file: Path) -> partial[nn.Module]:
     term = numbers(file)
     built = locate(term.pop("_target_"))
     assert isinstance(built, type)
-    return partial(built, **{key: value for key, value in term.items() if key not in ("weight", "warmup_epochs")})
+    return partial(built, **{key: value for key, value in term.items() if key not in OF_THE_LOSS})
 
 
 @pytest.mark.parametrize("file", FILES, ids=NAMES)

@@ -16,7 +16,7 @@ from kdrun.knowledge.response import SoftTargets
 from kdrun.models.convnet import ConvNet
 from kdrun.models.mlp import Mlp
 from kdrun.modes.byot import Byot, heads_for
-from kdrun.modes.loss import Term
+from kdrun.modes.loss import LossWeights, Term
 from kdrun.signals import Batch, Pair, Signals
 
 CLASSES, ALPHA, TAU, HINT = 3, 0.7, 2.0, 0.5
@@ -54,9 +54,11 @@ MAPS = {"stem": (2, 8, 8), "stage1": (4, 8, 8), "stage2": (6, 4, 4), "stage3": (
 
 
 def _mode(network: nn.Module, pair: Pair, alpha: float = ALPHA, hint: float = HINT) -> Byot:
-    terms = {"kd": Term(SoftTargets(pair, tau=TAU, standardise=False), 1.0, 0)}
+    terms = {"kd": Term(SoftTargets(pair, tau=TAU, standardise=False), 1.0, 0, mixed=True)}
     torch.manual_seed(1)
-    mode = Byot(network, terms, pair=pair, exported=network, alpha=alpha, needs_teacher=False, hint=hint)
+    mode = Byot(
+        network, terms, pair=pair, exported=network, weights=LossWeights(alpha, None), needs_teacher=False, hint=hint
+    )
     mode.trained.double()
     return mode
 
@@ -125,8 +127,16 @@ class Leaking(nn.Module):
 
 def test_the_end_is_a_teacher_without_gradient() -> None:
     network, alone, batch = _mlp(7, 5, 6), _mlp(7, 5, 6).double(), _batch()
-    terms = {"leaking": Term(Leaking(), 1.0, 0)}
-    mode = Byot(network, terms, pair=_pair(THREE), exported=network, alpha=ALPHA, needs_teacher=False, hint=HINT)
+    terms = {"leaking": Term(Leaking(), 1.0, 0, mixed=True)}
+    mode = Byot(
+        network,
+        terms,
+        pair=_pair(THREE),
+        exported=network,
+        weights=LossWeights(ALPHA, None),
+        needs_teacher=False,
+        hint=HINT,
+    )
     mode.trained.double()
     mode.losses(batch, None)[0].backward()
     functional.cross_entropy(alone(batch.inputs), batch.labels).backward()
@@ -183,8 +193,8 @@ def test_networks_without_two_stages_and_an_end_are_refused(features: dict[str, 
 
 def test_terms_that_read_features_and_hints_below_0_are_refused() -> None:
     pair = example_pair()
-    terms = {"similarity": Term(Similarity(pair, student_layer=None, teacher_layer=None), 1.0, 0)}
+    terms = {"similarity": Term(Similarity(pair, student_layer=None, teacher_layer=None), 1.0, 0, mixed=True)}
     with pytest.raises(UserError, match="knowledge similarity reads features, and a head"):
-        Byot(_conv(), terms, pair=pair, exported=_conv(), alpha=0.5, needs_teacher=False, hint=0.0)
+        Byot(_conv(), terms, pair=pair, exported=_conv(), weights=LossWeights(0.5, None), needs_teacher=False, hint=0.0)
     with pytest.raises(UserError, match=r"mode.hint must be at least 0, got -0.5"):
         _mode(_mlp(7, 5, 6), _pair(THREE), hint=-0.5)

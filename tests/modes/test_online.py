@@ -16,7 +16,7 @@ from kdrun.experiment.build import shapes_of, terms_of
 from kdrun.knowledge.response import LogitMSE, SoftTargets
 from kdrun.models.cohort import Cohort
 from kdrun.models.convnet import ConvNet
-from kdrun.modes.loss import Term
+from kdrun.modes.loss import LossWeights, Term
 from kdrun.modes.online import Lesson, Online
 from kdrun.signals import Batch, Pair, Signals
 
@@ -53,8 +53,8 @@ def _linear(number: int) -> nn.Module:
 def _soft(tau: float, warmup_epochs: int = 0) -> dict[str, Term]:
     pair = Pair(Signals(torch.zeros(2, CLASSES)), Signals(torch.zeros(2, CLASSES)), CLASSES, torch.arange(EXAMPLES))
     return {
-        "kd": Term(SoftTargets(pair, tau=tau, standardise=False), 2.0, warmup_epochs),
-        "logit_mse": Term(LogitMSE(pair), 0.5, 0),
+        "kd": Term(SoftTargets(pair, tau=tau, standardise=False), 2.0, warmup_epochs, mixed=True),
+        "logit_mse": Term(LogitMSE(pair), 0.5, 0, mixed=True),
     }
 
 
@@ -83,7 +83,7 @@ def _written_out(logits: list[Tensor], labels: Tensor, tau: float, alpha: float)
 @pytest.mark.parametrize(("tau", "alpha"), [(1.0, 0.5), (3.0, 0.2)])
 def test_each_of_three_learns_from_labels_and_from_the_mean_of_the_two_others(tau: float, alpha: float) -> None:
     networks, batch = [_linear(number) for number in range(3)], _batch(torch.float64)
-    mode = Online(Cohort(networks), _everyone(3, _soft(tau)), alpha=alpha)
+    mode = Online(Cohort(networks), _everyone(3, _soft(tau)), weights=LossWeights(alpha, None))
     parts = {name: float(part.detach()) for name, part in zip(mode.part_names, mode.losses(batch, None), strict=True)}
     with torch.no_grad():
         expected = _written_out([network(batch.inputs) for network in networks], batch.labels, tau, alpha)
@@ -92,7 +92,7 @@ def test_each_of_three_learns_from_labels_and_from_the_mean_of_the_two_others(ta
 
 
 def test_the_parts_are_named_by_network() -> None:
-    mode = Online(Cohort([_linear(0), _linear(1)]), _everyone(2, _soft(1.0)), alpha=0.5)
+    mode = Online(Cohort([_linear(0), _linear(1)]), _everyone(2, _soft(1.0)), weights=LossWeights(0.5, None))
     of_each = [[f"{name}_{number}" for name in ("loss", "ce", "kd", "logit_mse")] for number in (1, 2)]
     assert mode.part_names == ("loss", *of_each[0], *of_each[1])
 
@@ -100,7 +100,7 @@ def test_the_parts_are_named_by_network() -> None:
 def test_one_that_hears_nobody_learns_from_labels_alone_whatever_alpha_is() -> None:
     networks, batch = [_linear(0), _linear(1)], _batch(torch.float64)
     (lesson, _) = _everyone(2, _soft(1.0))
-    mode = Online(Cohort(networks), [lesson], alpha=0.9)
+    mode = Online(Cohort(networks), [lesson], weights=LossWeights(0.9, None))
     parts = dict(zip(mode.part_names, mode.losses(batch, None), strict=True))
     assert torch.equal(parts["loss_2"], functional.cross_entropy(networks[1](batch.inputs), batch.labels))
     assert "kd_2" not in parts
@@ -116,7 +116,7 @@ def test_no_gradient_of_one_networks_loss_reaches_another_or_its_adapters(option
     for one, other in ((0, 1), (1, 0)):
         pair = _pair(_conv(widths[one]), _conv(widths[other]))
         lessons.append(Lesson(one, other, pair, terms_of(config, pair)))
-    mode = Online(Cohort([_conv(width) for width in widths]), lessons, alpha=0.5)
+    mode = Online(Cohort([_conv(width) for width in widths]), lessons, weights=LossWeights(0.5, None))
     mode.trained.train()
     parts = dict(zip(mode.part_names, mode.losses(_batch(), None), strict=True))
     for own, foreign in ((1, 2), (2, 1)):
@@ -143,7 +143,11 @@ class Careless:
 
 def test_what_others_say_is_a_constant_whatever_a_term_does_with_it() -> None:
     networks = [_linear(0), _linear(1)]
-    mode = Online(Cohort(networks), _everyone(2, {"careless": Term(Careless(), 1.0, 0)}), alpha=1.0)
+    mode = Online(
+        Cohort(networks),
+        _everyone(2, {"careless": Term(Careless(), 1.0, 0, mixed=True)}),
+        weights=LossWeights(1.0, None),
+    )
     parts = dict(zip(mode.part_names, mode.losses(_batch(torch.float64), None), strict=True))
     for own, foreign in ((0, 1), (1, 0)):
         asked = [next(networks[own].parameters()), next(networks[foreign].parameters())]
@@ -155,5 +159,5 @@ def test_compiled_networks_are_the_members_each_by_itself(monkeypatch: pytest.Mo
     compiled: list[object] = []
     monkeypatch.setattr("torch.compile", lambda asked, **_options: compiled.append(asked.__self__.network) or asked)
     networks = [_linear(0), _linear(1)]
-    Online(Cohort(networks), _everyone(2, _soft(1.0)), alpha=0.5).compile(mode="default")
+    Online(Cohort(networks), _everyone(2, _soft(1.0)), weights=LossWeights(0.5, None)).compile(mode="default")
     assert compiled == networks

@@ -12,14 +12,14 @@ from kdrun.errors import UserError
 from kdrun.knowledge.made_up import example_pair
 from kdrun.knowledge.relation import Similarity
 from kdrun.knowledge.response import SoftTargets
-from kdrun.modes.loss import Term
+from kdrun.modes.loss import LossWeights, Term
 from kdrun.modes.ps_kd import PsKd
 from kdrun.signals import Batch, Pair, Signals
 
 CLASSES, ALPHA, TAU = 3, 0.8, 2.0
 SHAPES = Signals(torch.zeros(2, CLASSES, device="meta"))
 PAIR = Pair(SHAPES, SHAPES, CLASSES, torch.tensor([4, 7, 9, 12]))
-KD = {"kd": Term(SoftTargets(PAIR, tau=TAU, standardise=False), 1.0, 0)}
+KD = {"kd": Term(SoftTargets(PAIR, tau=TAU, standardise=False), 1.0, 0, mixed=True)}
 
 
 def _network(seed: int = 0) -> nn.Module:
@@ -28,7 +28,7 @@ def _network(seed: int = 0) -> nn.Module:
 
 
 def _mode(network: nn.Module, alpha: float = ALPHA) -> PsKd:
-    return PsKd(network, KD, pair=PAIR, exported=network, alpha=alpha, needs_teacher=False)
+    return PsKd(network, KD, pair=PAIR, exported=network, weights=LossWeights(alpha, None), needs_teacher=False)
 
 
 def _batch(ids: list[int], epoch: int) -> Batch:
@@ -106,6 +106,6 @@ def _losses(mode: PsKd, epoch: int) -> list[float]:
 
 def test_terms_that_read_features_are_refused() -> None:
     pair = example_pair()
-    terms = {"similarity": Term(Similarity(pair, student_layer=None, teacher_layer=None), 1.0, 0)}
+    terms = {"similarity": Term(Similarity(pair, student_layer=None, teacher_layer=None), 1.0, 0, mixed=True)}
     with pytest.raises(UserError, match="knowledge similarity reads features, and past logits are all"):
-        PsKd(_network(), terms, pair=pair, exported=_network(), alpha=0.5, needs_teacher=False)
+        PsKd(_network(), terms, pair=pair, exported=_network(), weights=LossWeights(0.5, None), needs_teacher=False)

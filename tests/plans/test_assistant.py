@@ -65,7 +65,7 @@ def test_a_chain_may_begin_at_an_ensemble() -> None:
         (("mode=assistant",), "mode.path is empty; name the assistants, the largest first, such as mode.path="),
         (("mode=assistant", "mode.path=[mlp6]"), "mode.path names no network with 'mlp6'; did you mean mlp64?"),
         (("mode=assistant", "mode.path=[x]"), "'x'; `kdrun options student` lists the networks"),
-        ((*PATH, "alpha=0"), "mode=assistant needs alpha > 0, got 0"),
+        ((*PATH, "alpha=0"), "mode=assistant with alpha=0: no network would learn from a teacher; type alpha above 0"),
     ],
 )
 def test_what_is_no_chain_is_refused_in_a_line(overrides: tuple[str, ...], message: str) -> None:

@@ -93,7 +93,7 @@ def test_teachers_that_were_not_shown_a_class_either_mend_no_bias() -> None:
 @pytest.mark.parametrize(
     ("override", "told"),
     [
-        ("alpha=0", "mode=born_again needs alpha > 0"),
+        ("alpha=0", "mode=born_again with alpha=0: no generation would learn from another"),
         ("mode.generations=0", "mode.generations must be at least 1, got 0"),
         ("mode.ensemble=true mode.generations=1", "mode.ensemble=true is a mean of generations"),
     ],

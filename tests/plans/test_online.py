@@ -82,7 +82,10 @@ def test_at_alpha_0_the_others_are_no_part_of_what_a_run_is() -> None:
 @pytest.mark.parametrize(
     ("overrides", "told"),
     [
-        (("mode=online", "alpha=1"), "mode=online with alpha=1: no network would see a label; type alpha=0.5"),
+        (
+            ("mode=online", "alpha=1"),
+            "mode=online: no network would see a label, because their weight is 0; type alpha=0.5",
+        ),
         (("mode=co_trained", "teacher.members=3"), "trains no teacher beforehand; leave teacher.members out"),
         (("mode=co_trained", "teacher.specialists=3"), "trains no teacher beforehand; leave teacher.specialists out"),
     ],

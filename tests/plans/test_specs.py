@@ -96,10 +96,40 @@ def test_a_baseline_is_the_same_whatever_its_students_teacher_is_rounded_to() ->
     assert specs.student(0, specs.teacher()).baseline == specs.baseline(0)
 
 
-def test_no_label_at_all_needs_alpha_1() -> None:
-    specs = _specs("transfer=unlabelled")
-    with pytest.raises(UserError, match="shows the student no label"):
+@pytest.mark.parametrize(
+    ("typed", "remedy"),
+    [
+        ((), "type alpha=1"),
+        (("alpha=1", "alpha_schedule=linear"), "alpha_schedule=constant"),
+        (("knowledge=feature/fitnet",), "type label_weight=0"),
+    ],
+)
+def test_no_label_at_all_needs_labels_of_weight_0(typed: tuple[str, ...], remedy: str) -> None:
+    specs = _specs("transfer=unlabelled", *typed)
+    with pytest.raises(UserError, match=f"gives the student no label, and its loss weighs labels; .*{remedy}"):
         specs.student(0, specs.teacher())
+
+
+@pytest.mark.parametrize("typed", [("alpha=1",), ("knowledge=feature/simkd",), ("alpha=0.5", "label_weight=0")])
+def test_no_label_is_needed_where_labels_have_no_weight(typed: tuple[str, ...]) -> None:
+    specs = _specs("transfer=unlabelled", *typed)
+    assert specs.student(0, specs.teacher()).examples == {"transfer": "unlabelled"}
+
+
+def test_alpha_without_a_mixed_term_is_no_part_of_what_a_run_is() -> None:
+    low, high = (
+        _student("knowledge=feature/fitnet", f"alpha={alpha}", "alpha_schedule=linear") for alpha in (0.3, 0.7)
+    )
+    assert low == high
+    assert (low.alpha, low.label_weight, low.schedules) == (None, 1.0, {})
+    assert low.title == "student mlp64 of mlp300, fitnet, seed 0"
+
+
+def test_the_weight_of_labels_stands_in_the_title_where_it_was_typed() -> None:
+    both = _student("knowledge=[response/kd,relation/crd]", "alpha=1", "label_weight=1")
+    assert (both.alpha, both.label_weight) == (1.0, 1.0)
+    assert both.title == "student mlp64 of mlp300, kd+crd, tau 4, alpha 1, labels 1, seed 0"
+    assert _student("alpha=0.5", "label_weight=0.5") == _student("alpha=0.5")
 
 
 def test_examples_without_labels_need_a_teacher() -> None:

@@ -18,7 +18,7 @@ from kdrun.plans.specs import Specs
 from kdrun.runs.spec import RunSpec
 
 DATASET: dict[str, Any] = {"name": "made_up", "content": {"sha256": "1"}, "split_seed": 0}
-LABELS = PointLabels("", "", "", "", "", None, 0.0, "", "", "", "")
+LABELS = PointLabels("", "", "", "", "", None, 0.0, 1.0, "", "", "", "")
 
 
 def _specs(*overrides: str, outputs: Path = Path("outputs")) -> Specs:

@@ -23,6 +23,7 @@ STUDENT = replace(
     TEACHER,
     kind="student",
     alpha=0.7,
+    label_weight=None,
     terms={"kd": {"tau": 4.0}},
     mode={"name": "offline"},
     parents=(TEACHER,),

@@ -44,3 +44,17 @@ class Wrong(torch.nn.Module):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         return self.head(inputs.flatten(1))
+
+
+class ByLength(torch.optim.SGD):
+    """SGD whose step is divided by the length of all its weights: the update of each depends on all others."""
+
+    def __init__(self, params: list[torch.Tensor], lr: float, weight_decay: float, fused: bool) -> None:
+        super().__init__(params, lr=lr, momentum=0.9, weight_decay=weight_decay)
+
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        parameters = [one for group in self.param_groups for one in group["params"]]
+        length = torch.stack([one.detach().norm() for one in parameters]).norm()
+        for one in parameters:
+            one.grad /= length
+        super().step(closure)

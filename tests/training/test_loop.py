@@ -15,12 +15,12 @@ from kdrun.data.split import Part
 from kdrun.data.views import Crop
 from kdrun.knowledge.response import SoftTargets
 from kdrun.models.mlp import Mlp
-from kdrun.modes.loss import Term
+from kdrun.modes.loss import LossWeights, Term
 from kdrun.modes.offline import Offline
 from kdrun.seeding import mix
 from kdrun.signals import Batch, Pair, Signals
 from kdrun.teachers.network import NetworkTeacher
-from kdrun.training.learner import Learner, Position, constrain_after_steps
+from kdrun.training.learner import Learner, Position, Update, constrain_after_steps
 from kdrun.training.loop import Reached, fit
 from kdrun.training.precision import autocast, grad_scaler, seed_device
 from kdrun.training.schedules import one_cycle
@@ -57,11 +57,11 @@ def _learner(alpha: float, tau: float = 4.0, seed: int = 0, lr: float = 0.01, pr
     student = _network(seed)
     signals = Signals(torch.zeros(2, CLASSES, device="meta"))
     pair = Pair(signals, signals, CLASSES, torch.arange(90))
-    terms = {"kd": Term(SoftTargets(pair, tau=tau, standardise=False), 1.0, 0)}
-    mode = Offline(student, terms, pair=pair, exported=student, alpha=alpha, needs_teacher=True)
+    terms = {"kd": Term(SoftTargets(pair, tau=tau, standardise=False), 1.0, 0, mixed=True)}
+    mode = Offline(student, terms, pair=pair, exported=student, weights=LossWeights(alpha, None), needs_teacher=True)
     optimizer = torch.optim.AdamW(mode.trained.parameters(), lr=lr, fused=True)
     schedule = one_cycle(optimizer, epochs=EPOCHS, steps_per_epoch=_stream().steps_per_epoch)
-    return Learner(mode, optimizer, schedule, seed=seed, steps_per_epoch=5, device=CPU, precision=precision)
+    return Learner(mode, [Update(optimizer, schedule)], seed=seed, steps_per_epoch=5, device=CPU, precision=precision)
 
 
 def _fit(

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from kdrun.knowledge.response import LogitMSE, SoftTargets
 from kdrun.models.mlp import Mlp
-from kdrun.modes.loss import Term
+from kdrun.modes.loss import LossWeights, Term
 from kdrun.modes.offline import Offline
 from kdrun.signals import Batch, Pair, Signals
-from kdrun.training.learner import Learner, Position, constrain_after_steps
+from kdrun.training.learner import Learner, Position, Update, constrain_after_steps
 from kdrun.training.loop import Reached, Stepper, fit
 from kdrun.training.schedules import one_cycle
 from kdrun.training.stack import Member, Stack, member
@@ -106,12 +106,21 @@ class Run:
             input_dropout=0.0,
             max_norm=self.max_norm,
         ).double()
-        terms = {"term": Term(self.term(), 1.0, 0)} if self.alpha else {}
-        mode = Offline(student, terms, pair=PAIR, exported=student, alpha=self.alpha, needs_teacher=self.alpha > 0)
+        terms = {"term": Term(self.term(), 1.0, 0, mixed=True)} if self.alpha else {}
+        mode = Offline(
+            student,
+            terms,
+            pair=PAIR,
+            exported=student,
+            weights=LossWeights(self.alpha, None),
+            needs_teacher=self.alpha > 0,
+        )
         optimizer = self.optimizer(mode.trained.parameters())
         constrain_after_steps(optimizer, mode.trained)
         schedule = one_cycle(optimizer, epochs=EPOCHS, steps_per_epoch=STEPS)
-        return Learner(mode, optimizer, schedule, seed=self.seed, steps_per_epoch=STEPS, device=CPU, precision="fp32")
+        return Learner(
+            mode, [Update(optimizer, schedule)], seed=self.seed, steps_per_epoch=STEPS, device=CPU, precision="fp32"
+        )
 
 
 def _tau(tau: float) -> Callable[[], nn.Module]:
@@ -266,7 +275,7 @@ def _with(mode: object) -> Learner:
 
 
 def _alone(network: nn.Module) -> Learner:
-    return _with(Offline(network, {}, pair=PAIR, exported=network, alpha=0.0, needs_teacher=False))
+    return _with(Offline(network, {}, pair=PAIR, exported=network, weights=LossWeights(0.0, None), needs_teacher=False))
 
 
 @pytest.mark.parametrize(
