@@ -70,9 +70,11 @@ REFUSED = {
         "alpha=1",
         "controls=[]",
         "alpha_schedule=linear",
-    ): "transfer=unlabelled shows the student no "
-    "label, and alpha_schedule weighs them in its first epochs; type alpha_schedule=constant",
-    ("transfer=unlabelled",): "transfer=unlabelled shows the student no label, and alpha=0.7 weighs them; type alpha=1",
+    ): "transfer=unlabelled gives the student no "
+    "label, and its loss weighs labels; type alpha=1 alpha_schedule=constant",
+    (
+        "transfer=unlabelled",
+    ): "transfer=unlabelled gives the student no label, and its loss weighs labels; type alpha=1",
 }
 
 

@@ -60,7 +60,7 @@ def _run_of(seed: str) -> str:
         (("mode=byot", "knowledge=relation/rkd", *MLP), "knowledge rkd reads features, and a head"),
         (("mode=byot", "student=mlp", "student.widths=[8]"), "of two stages or more"),
         (("mode=byot", "mode.hint=-1", *MLP), "mode.hint must be at least 0, got -1"),
-        (("mode=born_again", "alpha=0"), "mode=born_again needs alpha > 0"),
+        (("mode=born_again", "alpha=0"), "mode=born_again with alpha=0: no generation would learn from another"),
         (("mode=born_again", "mode.generations=0"), "mode.generations must be at least 1, got 0"),
     ],
 )

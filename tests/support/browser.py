@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +18,15 @@ DESK = {"width": 1280, "height": 900}
 
 @contextmanager
 def chromium() -> Iterator[Any]:
-    """A browser; the test is skipped where there is none, or no playwright."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install -e '.[dev]'")
+    """A browser; where there is none, or no playwright, the test is skipped, or fails under KDRUN_BROWSER=required."""
+    missing = pytest.fail if os.environ.get("KDRUN_BROWSER") == "required" else pytest.skip
+    try:
+        import playwright.sync_api as playwright
+    except ImportError:
+        missing("needs playwright: pip install -e '.[dev]'")
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
-        pytest.skip("needs a browser: apt-get install chromium")
+        missing("needs a browser: apt-get install chromium")
     with playwright.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
