@@ -45,24 +45,20 @@ def _composed(composer: Composer, points: Sequence[Point]) -> list[PointConfig]:
         (settled(composer.config(point)), " ".join(setting.text for setting in point if setting.is_swept))
         for point in points
     ]
-    for note in dict.fromkeys(
-        _without_meaning(config, point) for (config, _), point in zip(composed, points, strict=True)
-    ):
-        if note:
-            click.echo(note, err=True)
+    _remark_alpha(composed, points)
     return composed
 
 
-def _without_meaning(config: Config, point: Point) -> str:
-    """A line where alpha was typed and no knowledge term of the point is mixed; else empty."""
-    typed = [one.key for one in point if one.key.partition(".")[0] in ("alpha", "alpha_schedule")]
-    if not typed or has_mixed(config.knowledge):
-        return ""
-    names, weights = "+".join(config.knowledge), ", ".join(f"knowledge.{name}.weight" for name in config.knowledge)
-    return (
-        f"{typed[0]} has no meaning for knowledge {names}, which is added to the labels' loss with its own weight "
-        f"({weights}): points that differ in {typed[0]} alone are one"
-    )
+def _remark_alpha(composed: Sequence[PointConfig], points: Sequence[Point]) -> None:
+    """Prints a line where alpha was typed beside knowledge that has no mixed term."""
+    typed = {one.key for point in points for one in point if one.key.partition(".")[0] in ("alpha", "alpha_schedule")}
+    names = dict.fromkeys("+".join(config.knowledge) for config, _ in composed if not has_mixed(config.knowledge))
+    if typed and names:
+        click.echo(
+            f"{', '.join(sorted(typed))} has no meaning for knowledge {', '.join(names)}: added to the labels' loss "
+            "with its own weight (knowledge.NAME.weight); points that differ in it alone are one",
+            err=True,
+        )
 
 
 def settled(config: Config) -> Config:
