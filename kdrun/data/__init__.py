@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -70,7 +70,14 @@ class Room:
 class Source(Protocol):
     """Where a data set comes from. Built from the `source` node of a file in conf/dataset.
 
-    Both methods raise UserError naming the folder or file that is missing or damaged and what to do.
+    Its methods raise UserError naming the folder or file that is missing or damaged and what to do.
+    A class may also have
+
+    places: names of its parameters that only say where the files lie, such as `places = ("folder",)`. They are no part
+        of a run's identity, so that data can be moved; `identity` must then cover all that the files hold. A class
+        without this attribute is looked at by kdrun: each text that names a file or folder (absolute, or under the data
+        root) is identified by the content of what it names, all of which every command reads.
+    examples(data_root) -> int: see `Counted`.
     """
 
     def identity(self, data_root: Path) -> Mapping[str, str | int]:
@@ -82,4 +89,13 @@ class Source(Protocol):
         ...
 
 
-__all__ = ["Images", "RawData", "Room", "Source", "Undecoded"]
+@runtime_checkable
+class Counted(Protocol):
+    """A source that knows how many examples it holds without loading them; asked after `identity`."""
+
+    def examples(self, data_root: Path) -> int:
+        """Of its training tensor, before anything is taken off for testing or validation."""
+        ...
+
+
+__all__ = ["Counted", "Images", "RawData", "Room", "Source", "Undecoded"]

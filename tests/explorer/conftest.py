@@ -35,7 +35,7 @@ STUDENT = replace(
     kind="student",
     alpha=0.7,
     terms={"kd": {"tau": 4.0, "weight": 1.0, "standardise": False}},
-    parents=(TEACHER,),
+    teacher=TEACHER,
 )
 
 MakeView = Callable[..., View]

@@ -25,7 +25,7 @@ STUDENT = replace(
     alpha=0.7,
     terms={"kd": {"tau": 4.0}},
     mode={"name": "offline"},
-    parents=(TEACHER,),
+    teacher=TEACHER,
 )
 
 
