@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -77,7 +77,9 @@ class Source(Protocol):
         of a run's identity, so that data can be moved; `identity` must then cover all that the files hold. A class
         without this attribute is looked at by kdrun: each text that names a file or folder (absolute, or under the data
         root) is identified by the content of what it names, all of which every command reads.
-    examples(data_root) -> int: see `Counted`.
+    examples(data_root) -> int: how many examples its training tensor has, found without loading it, before anything is
+        taken off for testing or validation; called after `identity`. With it, a `train_size` of the whole training part
+        and none are one run.
     """
 
     def identity(self, data_root: Path) -> Mapping[str, str | int]:
@@ -89,13 +91,4 @@ class Source(Protocol):
         ...
 
 
-@runtime_checkable
-class Counted(Protocol):
-    """A source that knows how many examples it holds without loading them; asked after `identity`."""
-
-    def examples(self, data_root: Path) -> int:
-        """Of its training tensor, before anything is taken off for testing or validation."""
-        ...
-
-
-__all__ = ["Counted", "Images", "RawData", "Room", "Source", "Undecoded"]
+__all__ = ["Images", "RawData", "Room", "Source", "Undecoded"]

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kdrun.data import Counted
 from kdrun.data.sizes import part_sizes
 from kdrun.data.sources.folder import files_digest
 from kdrun.errors import UserError
@@ -77,7 +76,7 @@ def content_of(dataset: Mapping[str, Any], data_root: Path) -> dict[str, Any]:
     """
     source = source_of(dataset)
     content = dict(source.identity(data_root))
-    declared: tuple[str, ...] | None = getattr(source, "places", None)
+    declared: tuple[str, ...] | None = getattr(type(source), "places", None)
     places = dict(_named_files(dataset["source"], data_root, "")) if declared is None else dict.fromkeys(declared)
     return {"content": content} | ({"places": places} if places else {})
 
@@ -104,10 +103,11 @@ def training_examples(dataset: Mapping[str, Any], data_root: Path) -> int | None
     Raises UserError for sizes of the other parts that do not fit.
     """
     source = source_of(dataset)
-    if not isinstance(source, Counted):
+    count = getattr(source, "examples", None)
+    if not callable(count):  # some have a number of this name
         return None
     sizes = {key: dataset[key] for key in ("test_size", "validation_size")}
-    return part_sizes(source.examples(data_root), **sizes).train
+    return part_sizes(count(data_root), **sizes).train
 
 
 def network_of(model: Mapping[str, Any], image_shape: tuple[int, int, int], num_classes: int) -> nn.Module:

@@ -49,8 +49,10 @@ def test_equal_descriptions_are_one_run() -> None:
         {"terms": {"kd": {"tau": 8.0}}},
         {"targets": {"_target_": "Argmax"}},
         {"teacher_dtype": "fp16"},
-        {"parents": ()},
-        {"parents": (replace(TEACHER, seed=1),)},
+        {"teacher": None},
+        {"teacher": replace(TEACHER, seed=1)},
+        {"starts_from": TEACHER},
+        {"made_of": (TEACHER,)},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -64,7 +66,7 @@ def test_the_folders_name_says_what_is_in_it() -> None:
 
 
 def test_a_title_says_what_teaches_and_what_is_shown() -> None:
-    alone = replace(STUDENT, parents=(), mode={"name": "ps_kd"})
+    alone = replace(STUDENT, teacher=None, mode={"name": "ps_kd"})
     assert alone.title == "student mlp, ps_kd, kd, tau 4, alpha 0.7, seed 0"
     shown = replace(STUDENT, examples={"omit": ["3", "7"], "transfer": "both"})
     assert shown.title == "student mlp of mlp, kd, tau 4, alpha 0.7, omit 3+7, transfer both, seed 0"
