@@ -73,6 +73,16 @@ def test_a_title_says_what_teaches_and_what_is_shown() -> None:
     assert shown.baseline.title == "baseline mlp, omit 3+7, as many steps as transfer both, seed 0"
 
 
-def test_fingerprints_stay_the_same_from_version_to_version() -> None:
-    """Changed on purpose only, together with SEMANTICS: otherwise people's finished runs would not be found again."""
-    assert (TEACHER.fingerprint, STUDENT.fingerprint) == ("3279426bfe66", "aec523ec1253")
+def test_each_parent_has_a_name_and_all_of_them_come_first_once() -> None:
+    start, part = replace(TEACHER, seed=1), replace(TEACHER, seed=2)
+    spec = replace(STUDENT, starts_from=start, made_of=(part, start))
+    assert spec.parents == (part, start, TEACHER)
+    described = spec.description()
+    assert described["teacher"] == TEACHER.fingerprint
+    assert described["starts_from"] == start.fingerprint
+    assert described["made_of"] == [part.fingerprint, start.fingerprint]
+
+
+def test_a_run_that_trains_nothing_calls_no_teacher_while_it_is_trained() -> None:
+    fitted = replace(STUDENT, terms={}, recipe={**STUDENT.recipe, "epochs": 0}, made_of=(STUDENT,))
+    assert (STUDENT.calls_teacher, fitted.calls_teacher, TEACHER.calls_teacher) == (True, False, False)
