@@ -77,7 +77,7 @@ def _loops(spec: RunSpec, task: Task, lab: Lab, executor: Executor, workers: int
 
 def _about(spec: RunSpec, task: Task) -> dict[str, Any]:
     return {
-        "teacher": next((parent.model["name"] for parent in spec.parents), None),
+        "teacher": None if spec.teacher is None else spec.teacher.model["name"],
         "student": spec.model["name"],
         "dataset": spec.dataset["name"],
         "knowledge": list(spec.terms),

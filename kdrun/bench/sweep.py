@@ -61,7 +61,7 @@ def bench_sweep(
     return {
         "bench": "sweep",
         "k": len(specs),
-        "teacher": next((parent.model["name"] for parent in spec.parents), None),
+        "teacher": None if spec.teacher is None else spec.teacher.model["name"],
         "student": spec.model["name"],
         "dataset": spec.dataset["name"],
         "precision": spec.precision,

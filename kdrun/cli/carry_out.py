@@ -83,6 +83,8 @@ def _carry_out(plan: Plan, config: Config, store: Store, output: Output, *, retr
     """Trains the runs that are not finished; returns a line for each that could not be."""
     tracker = named(config.tracker)
     new = unfinished(plan, store, retrain_damaged=retrain_damaged)
+    for spec in plan.runs:
+        store.folder(spec).update_spec(spec)
     finished = [spec for spec in plan.runs if spec not in set(new)]
     if not new:
         output.planned(len(finished), 0)

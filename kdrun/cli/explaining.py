@@ -94,7 +94,7 @@ def _named(store: Store, name: str) -> RunSpec:
 
 
 def _can_be_shown(spec: RunSpec) -> bool:
-    return spec.kind == "teacher" or spec.teacher is not None
+    return spec.kind == "teacher" or spec.calls_teacher
 
 
 def _knobs(config: Config, overrides: Sequence[str], spec: RunSpec) -> tuple[float, float]:

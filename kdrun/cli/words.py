@@ -22,8 +22,8 @@ def work(specs: Sequence[RunSpec], epochs: int) -> str:
     """What runs side by side are going to do: `3 epochs`, or `put together from 3 runs`."""
     if epochs:
         return f"{epochs} epoch{'' if epochs == 1 else 's'}"
-    parents = dict.fromkeys(parent for spec in specs for parent in spec.parents)
-    return f"put together from {len(parents)} run{'' if len(parents) == 1 else 's'}"
+    parts = {part for spec in specs for part in spec.made_of}
+    return f"put together from {len(parts)} run{'' if len(parts) == 1 else 's'}"
 
 
 def spread(values: Sequence[float], form: str, between: str) -> str:

@@ -70,7 +70,16 @@ class Room:
 class Source(Protocol):
     """Where a data set comes from. Built from the `source` node of a file in conf/dataset.
 
-    Both methods raise UserError naming the folder or file that is missing or damaged and what to do.
+    Its methods raise UserError naming the folder or file that is missing or damaged and what to do.
+    A class may also have
+
+    places: names of its parameters that only say where the files lie, such as `places = ("folder",)`. They are no part
+        of a run's identity, so that data can be moved; `identity` must then cover all that the files hold. A class
+        without this attribute is looked at by kdrun: each text that names a file or folder (absolute, or under the data
+        root) is identified by the content of what it names, all of which every command reads.
+    examples(data_root) -> int: how many examples its training tensor has, found without loading it, before anything is
+        taken off for testing or validation; called after `identity`. With it, a `train_size` of the whole training part
+        and none are one run.
     """
 
     def identity(self, data_root: Path) -> Mapping[str, str | int]:

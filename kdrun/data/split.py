@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kdrun.data import Images, RawData, Undecoded
+from kdrun.data.sizes import part_sizes
 from kdrun.data.streaming import Loader
 from kdrun.errors import UserError
 
@@ -77,16 +78,10 @@ def split(raw: RawData, *, test_size: int | float | None, validation_size: int |
     """
     labels = raw.train.labels
     _check_test_part(raw, test_size)
-    test_count = 0 if test_size is None else _count("dataset.test_size", test_size, len(labels), lowest=1)
-    validation_count = _count("dataset.validation_size", validation_size, len(labels), lowest=0)
-    if test_count + validation_count >= len(labels):
-        raise UserError(
-            f"dataset.test_size={test_size} and dataset.validation_size={validation_size} leave nothing to "
-            f"train on: there are {len(labels)} examples; make them smaller"
-        )
+    sizes = part_sizes(len(labels), test_size=test_size, validation_size=validation_size)
     ids = torch.randperm(len(labels), generator=torch.Generator().manual_seed(split_seed))
-    test, ids = _take(ids, labels, test_count)
-    validation, ids = _take(ids, labels, validation_count)
+    test, ids = _take(ids, labels, sizes.test)
+    validation, ids = _take(ids, labels, sizes.validation)
     return Splits(
         train=_part(raw.train, _balanced(ids, labels)),
         validation=_part(raw.train, validation),
@@ -122,17 +117,6 @@ def _check_test_part(raw: RawData, test_size: int | float | None) -> None:
             f"this data set has a test part of its own ({len(raw.test.labels)} examples): "
             f"say dataset.test_size=null, got {test_size}"
         )
-
-
-def _count(key: str, size: int | float, total: int, *, lowest: int) -> int:
-    if isinstance(size, float) and 0 < size < 1:
-        return max(lowest, round(size * total))
-    if isinstance(size, float) or not lowest <= size < total:
-        raise UserError(
-            f"{key} must be a number of examples from {lowest} to {total - 1} (there are {total}), "
-            f"or a share between 0 and 1, got {size}"
-        )
-    return size
 
 
 def _balanced(ids: Tensor, labels: Tensor) -> Tensor:

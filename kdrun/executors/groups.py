@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 
+from kdrun.runs.identity import text
 from kdrun.runs.spec import RunSpec
 
 
@@ -39,17 +39,16 @@ def cut(group: Sequence[RunSpec], *, most: int, room: int, size_of: Callable[[Ru
 
 
 def _fits(spec: RunSpec, group: Sequence[RunSpec], kind_of: Callable[[RunSpec], str | None]) -> bool:
-    teachers = {(_teacher(one), kind_of(one)) for one in (spec, *group) if one.teacher}
+    teachers = {(_teacher(one), kind_of(one)) for one in (spec, *group) if one.calls_teacher}
     return len(teachers) <= 1 and _stream(spec) == _stream(group[0])
 
 
 def _teacher(spec: RunSpec) -> str:
-    parents = [parent.fingerprint for parent in spec.parents]
-    return json.dumps([parents, spec.targets, spec.teacher_dtype], sort_keys=True)
+    return text([spec.identity.get(key) for key in ("teacher", "targets", "teacher_dtype")])
 
 
 def _stream(spec: RunSpec) -> str:
     """All that decides which batches a run sees, and in which precision a teacher would look at them."""
-    recipe = {key: spec.recipe[key] for key in ("epochs", "batch_size", "augment")}
-    data = [spec.dataset, spec.train_size, spec.examples, spec.order_seed]
-    return json.dumps([data, recipe, spec.precision], sort_keys=True)
+    recipe = [spec.identity["recipe"].get(key) for key in ("epochs", "batch_size", "augment")]
+    data = [spec.identity.get(key) for key in ("dataset", "train_size", "examples")]
+    return text([data, spec.order_seed, recipe, spec.precision])

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from kdrun.data.split import Part
 from kdrun.errors import UserError
-from kdrun.experiment.build import source_of
+from kdrun.experiment.build import content_of
 from kdrun.experiment.lab import Lab
 from kdrun.experiment.running import finished_network
+from kdrun.runs.identity import identity_of
 from kdrun.runs.spec import RunSpec
 from kdrun.training.evaluation import logits_of
 
@@ -67,9 +68,18 @@ def _logits(spec: RunSpec, lab: Lab) -> Tensor:
 
 
 def _check_data(spec: RunSpec, lab: Lab) -> None:
-    here = dict(source_of(spec.dataset).identity(lab.data_root))
-    if here != spec.dataset["content"]:
+    remedy = (
+        "if they were moved, type data_root=DIR, or once more the command that made the run, with their new place "
+        "(it trains nothing anew)"
+    )
+    asked_for = {key: value for key, value in spec.dataset.items() if key not in ("content", "places")}
+    try:
+        here = asked_for | content_of(asked_for, lab.data_root)
+    except UserError as error:
+        reason = error.message.partition(";")[0]
+        raise UserError(f"cannot read the data of {spec.run_id}: {reason}; {remedy}") from error
+    if identity_of("dataset", here) != identity_of("dataset", spec.dataset):
         raise UserError(
             f"the {spec.dataset['name']} data under {lab.data_root} are not those that {spec.run_id} was trained and "
-            "tested on; name their folder with data_root=DIR"
+            f"tested on; {remedy}"
         )

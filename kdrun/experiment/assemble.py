@@ -1,15 +1,13 @@
-"""Runs that train nothing: their networks are put together from their parents'."""
+"""Runs that train nothing: their networks are put together from others."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-
-from torch import nn
 
 from kdrun.experiment.lab import Lab
 from kdrun.experiment.measure import finish
-from kdrun.experiment.running import finished_network, mode_of, settle
+from kdrun.experiment.running import mode_of, settle
 from kdrun.runs.spec import RunSpec
 
 
@@ -21,17 +19,11 @@ def assemble(spec: RunSpec, lab: Lab) -> Mapping[str, Any]:
     folder = lab.store.folder(spec)
     network = mode_of(spec, lab).student.to(lab.device)
     settle(spec, network, lab)
-    parents = [lab.store.folder(parent).result() for parent in _made_of(spec, network, lab)]
+    parts = [lab.store.folder(one).result() for one in spec.made_of]
     told = {
         "teacher_signals": None,
-        "epochs": max(parent["epochs"] for parent in parents),
-        "train_seconds": sum(parent["train_seconds"] for parent in parents),
+        "epochs": max(part["epochs"] for part in parts),
+        "train_seconds": sum(part["train_seconds"] for part in parts),
     }
     folder.start(spec, {})
     return finish(spec, network, lab, rows=[], told=told)
-
-
-def _made_of(spec: RunSpec, network: nn.Module, lab: Lab) -> Sequence[RunSpec]:
-    """Its parents, but for those whose networks are no part of its own: they were only asked something."""
-    parts = set(network.modules())
-    return [parent for parent in spec.parents if finished_network(parent, lab) in parts] or spec.parents  # a copy

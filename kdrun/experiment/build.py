@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kdrun.data.sizes import part_sizes
+from kdrun.data.sources.folder import files_digest
 from kdrun.errors import UserError
 
 if TYPE_CHECKING:
@@ -60,13 +62,56 @@ def source_of(dataset: Mapping[str, Any]) -> Source:
 
 
 def dataset_description(config: Mapping[str, Any], data_root: Path) -> dict[str, Any]:
-    """The configuration of a data set, without what each role takes of it, with the identity of its content.
+    """The configuration of a data set, without what each role takes of it, with `content_of` its source.
 
     Raises UserError where the data are not there and cannot be had.
     """
-    return {key: value for key, value in config.items() if key not in ("train_size", "omit")} | {
-        "content": dict(source_of(config).identity(data_root))
-    }
+    kept = {key: value for key, value in config.items() if key not in ("train_size", "omit")}
+    return kept | content_of(config, data_root)
+
+
+def content_of(dataset: Mapping[str, Any], data_root: Path) -> dict[str, Any]:
+    """What a data set's files hold, and which values of its source only say where these files lie.
+
+    content: as the source identifies it.
+    places: by the dotted key of a value, None where the source declares it, otherwise the digest of the file or folder
+        that it names (see `kdrun.data.Source`); left out where there are none.
+    Raises UserError where the data are not there and cannot be had.
+    """
+    source = source_of(dataset)
+    content = dict(source.identity(data_root))
+    declared: tuple[str, ...] | None = getattr(type(source), "places", None)
+    places = dict(_named_files(dataset["source"], data_root, "")) if declared is None else dict.fromkeys(declared)
+    return {"content": content} | ({"places": places} if places else {})
+
+
+def _named_files(value: Any, data_root: Path, key: str) -> Iterator[tuple[str, str]]:
+    """The dotted keys of values that name files or folders which are there, each with a digest of what these hold."""
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
+    for name, one in items:
+        if name == "_target_":
+            continue
+        yield from _named_files(one, data_root, f"{key}.{name}".lstrip("."))
+    if isinstance(value, str) and value.strip("./~"):  # "/" or "." would be everything there is
+        try:
+            found = files_digest(data_root / Path(value).expanduser())
+        except (OSError, ValueError, RuntimeError):  # no path at all: too long, a null byte, an unknown user's home
+            return
+        if found:
+            yield key, found
+
+
+def training_examples(dataset: Mapping[str, Any], data_root: Path) -> int | None:
+    """How many examples the training part of a data set has, without loading it; None where its source cannot say.
+
+    Raises UserError for sizes of the other parts that do not fit.
+    """
+    source = source_of(dataset)
+    count = getattr(source, "examples", None)
+    if not callable(count):  # some have a number of this name
+        return None
+    sizes = {key: dataset[key] for key in ("test_size", "validation_size")}
+    return part_sizes(count(data_root), **sizes).train
 
 
 def network_of(model: Mapping[str, Any], image_shape: tuple[int, int, int], num_classes: int) -> nn.Module:

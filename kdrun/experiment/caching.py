@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from kdrun.errors import UserError
+from kdrun.runs.identity import digest
 from kdrun.runs.spec import RunSpec
 
 Kind = Literal["live", "schedule", "table"]
@@ -30,7 +29,7 @@ class Caching:
         began: the kind it began with, None for a run that is to begin. It goes on with equal numbers: those of a
         table are equal to the teacher's own up to rounding only, those of a schedule bit for bit.
         """
-        if not spec.teacher:
+        if not spec.calls_teacher:
             return None
         decided = self.kinds.get(spec.fingerprint, "live")
         if began == "table":
@@ -39,30 +38,42 @@ class Caching:
 
 
 def about(kind: Kind, spec: RunSpec, device: str) -> dict[str, Any]:
-    """All that decides what a run's teacher says in a table or a schedule. device: the kind of it, cpu or cuda."""
-    recipe = spec.recipe
+    """What is written beside a table or a schedule of a run's teacher. device: the kind of it, cpu or cuda."""
+    title = teacher_title(spec).removeprefix("teacher ")
+    return {"kind": kind, "teacher": title, "data": spec.dataset["name"], **_identity(kind, spec, device)}
+
+
+def folder_name(kind: Kind, spec: RunSpec, device: str) -> str:
+    """The name of the folder that holds it: kind, teacher's network, data set, digest."""
+    name = f"{kind}-{_teacher(spec).model['name']}-{spec.dataset['name']}"
+    return f"{name}-{digest(_identity(kind, spec, device))}"
+
+
+def _identity(kind: Kind, spec: RunSpec, device: str) -> dict[str, Any]:
+    """All that decides the teacher's outputs in a table or a schedule."""
+    recipe = spec.identity["recipe"]
     of_a_stream = {"data_seed": spec.data_seed, "order_seed": spec.order_seed, "batch_size": recipe["batch_size"]}
+    of_the_run = {key: spec.identity.get(key) for key in ("dataset", "train_size", "examples", "precision")}
     return {
         "kind": kind,
-        "teacher": ", ".join(parent.title.removeprefix("teacher ") for parent in spec.parents),
-        "data": spec.dataset["name"],
-        "teachers": [parent.fingerprint for parent in spec.parents],
-        "dataset": dict(spec.dataset),
-        "train_size": spec.train_size,
-        "examples": spec.examples,
+        "teacher_fingerprint": _teacher(spec).fingerprint,
+        **of_the_run,
         "augment": recipe["augment"],
-        "precision": spec.precision,
         "dtype": spec.teacher_dtype,
         "device": device,
         **(of_a_stream if kind == "schedule" else {}),
     }
 
 
-def folder_name(kind: Kind, spec: RunSpec, device: str) -> str:
-    """The name of the folder that holds it: kind, teachers' networks, data set, digest."""
-    text = json.dumps(about(kind, spec, device), sort_keys=True)
-    models = "+".join(parent.model["name"] for parent in spec.parents)
-    return f"{kind}-{models}-{spec.dataset['name']}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+def teacher_title(spec: RunSpec) -> str:
+    """What the teacher of a run that has one is called."""
+    return _teacher(spec).title
+
+
+def _teacher(spec: RunSpec) -> RunSpec:
+    if spec.teacher is None:
+        raise TypeError(f"{spec.title} has no teacher")
+    return spec.teacher
 
 
 def megabytes(count: int) -> str:

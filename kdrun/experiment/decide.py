@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from kdrun.config.schema import Cache as Wish
 from kdrun.experiment.cache_costs import Cost, Costs, Passage, Sizes, sizes_of
-from kdrun.experiment.caching import Caching, Kind, folder_name, megabytes, no_room
+from kdrun.experiment.caching import Caching, Kind, folder_name, megabytes, no_room, teacher_title
 from kdrun.experiment.lab import Lab
 from kdrun.runs.cache import Cache
 from kdrun.runs.spec import RunSpec
@@ -53,8 +53,8 @@ def decide(groups: Sequence[Sequence[RunSpec]], lab: Lab, wish: Wish, device: st
     chooser = _Chooser(lab, wish, device, room=Cache(lab.store.outputs).room(wish.max_bytes))
     by_table: dict[str, list[list[RunSpec]]] = {}
     for group in groups:
-        for name in dict.fromkeys(folder_name("table", spec, device) for spec in group if spec.teacher):
-            of_this = [spec for spec in group if spec.teacher and folder_name("table", spec, device) == name]
+        for name in dict.fromkeys(folder_name("table", spec, device) for spec in group if spec.calls_teacher):
+            of_this = [spec for spec in group if spec.calls_teacher and folder_name("table", spec, device) == name]
             by_table.setdefault(name, []).append(of_this)
     for of_one in by_table.values():
         chooser.choose(of_one)
@@ -119,12 +119,12 @@ class _Chooser:
         self.kinds |= {spec.fingerprint: cost.kind for one in passages for spec in one.specs}
         self._room -= cost.new_bytes
         spec = passages[0].specs[0]
-        teacher, data = spec.parents[0].title, spec.dataset["name"]
+        teacher, data = teacher_title(spec), spec.dataset["name"]
         self.choices.append(Choice(cost.kind, teacher, data, cost.extent, cost.new_bytes, why, short))
         return cost.kind
 
     def _does_not_fit(self, cost: Cost, passages: Sequence[Passage]) -> Exception:
-        teacher = passages[0].specs[0].parents[0].title
+        teacher = teacher_title(passages[0].specs[0])
         return no_room(cost.kind, f"{teacher}: {cost.extent}", cost.new_bytes, self._room, self._wish.max_bytes)
 
     def _no_room(self, kept: Sequence[Cost]) -> str:

@@ -11,7 +11,7 @@ import torch
 from filelock import BaseFileLock, Timeout
 from torch import Tensor
 
-from kdrun.experiment.caching import about, folder_name, no_room
+from kdrun.experiment.caching import about, folder_name, no_room, teacher_title
 from kdrun.experiment.lab import Lab
 from kdrun.runs.cache import Cache
 from kdrun.runs.cache_folder import CacheFolder, Form
@@ -83,7 +83,7 @@ def _fill(
     forms = {name: _form((views, count, *value.shape[1:]), dtype) for name, value in first.items()}
     needed, room = sum(form.nbytes for form in forms.values()), _room(lab)
     if needed > room:
-        raise no_room("table", spec.parents[0].title, needed, room, lab.caching.max_bytes)
+        raise no_room("table", teacher_title(spec), needed, room, lab.caching.max_bytes)
     with folder.writing(about("table", spec, lab.device.type), forms) as append:
         for values in chain([first], said):
             append({name: value.to(dtype).cpu().numpy() for name, value in values.items()})

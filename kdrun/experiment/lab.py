@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from kdrun.data.views import Crop
 from kdrun.errors import UserError
 from kdrun.experiment.build import source_of
 from kdrun.experiment.caching import Caching, Kind
+from kdrun.runs.identity import identity_of, text
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store, describe
 from kdrun.training.compiling import AS_WRITTEN, Compiling
@@ -125,7 +125,7 @@ class Lab:
 
     def data(self, dataset: Mapping[str, Any]) -> Data:
         """The data set, loaded at the first call. Raises UserError for data that are missing or damaged."""
-        key = json.dumps(dataset, sort_keys=True)
+        key = text(identity_of("dataset", dataset))
         if key not in self._data:
             self._data[key] = self._load(dataset)
         return self._data[key]

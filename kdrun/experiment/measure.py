@@ -90,7 +90,7 @@ def identity(spec: RunSpec) -> dict[str, Any]:
         "alpha": spec.alpha,
         "parents": "+".join(parent.run_id for parent in spec.parents) or None,
         "precision": spec.precision,
-        "teacher_dtype": spec.teacher_dtype if spec.teacher else None,
+        "teacher_dtype": spec.teacher_dtype if spec.calls_teacher else None,
     }
 
 

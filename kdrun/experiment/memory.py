@@ -75,8 +75,8 @@ def training_bytes(spec: RunSpec, lab: Lab) -> int:
     """
     if not spec.is_trained:
         return 0
-    if spec.model.get("from_parents"):
-        return max(training_bytes(parent, lab) for parent in spec.parents)
+    if spec.starts_from is not None:
+        return training_bytes(spec.starts_from, lab)
     data = lab.data(spec.dataset)
     model, optimizer = (json.dumps(one, sort_keys=True) for one in (spec.model, spec.recipe["optimizer"]))
     return _training_bytes(model, optimizer, spec.recipe["batch_size"], data.image_shape, data.num_classes)

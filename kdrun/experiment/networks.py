@@ -99,13 +99,15 @@ def _check_labels(spec: RunSpec) -> None:
 
 
 def _network(spec: RunSpec, data: Data, kept: Callable[[RunSpec], nn.Module]) -> nn.Module:
-    """A fresh network, or one that is made of its parents' (see `kdrun.models.FromParents`)."""
-    if not spec.model.get("from_parents"):
+    """A fresh network, or one that is made of others' (see `kdrun.models.FromParents`)."""
+    made_from = spec.made_of if spec.starts_from is None else (spec.starts_from,)
+    if not made_from:
         return network_of(spec.model, data.image_shape, data.num_classes)
-    arguments = {key: value for key, value in spec.model.items() if key not in ("name", "from_parents")}
+    arguments = {key: value for key, value in spec.model.items() if key != "name"}
     if "classes" in arguments:
         arguments["classes"] = class_indices(arguments["classes"], data.splits.class_names)
-    network: nn.Module = make(arguments, [kept(parent) for parent in spec.parents])
+    fitted_to = {"teacher": kept(spec.teacher)} if spec.teacher is not None and not spec.is_trained else {}
+    network: nn.Module = make(arguments, [kept(one) for one in made_from], **fitted_to)
     return network
 
 
@@ -115,7 +117,7 @@ def _pair(spec: RunSpec, data: Data) -> Pair:
         network = _network(spec, data, lambda parent: shapes_only(parent, data).kept)
         student = _signals(spec, spec.model, network, data)
     teacher = student
-    if spec.teacher is not None:
+    if spec.teacher is not None and spec.calls_teacher:
         teacher = _signals(spec.teacher, spec.teacher.model, shapes_only(spec.teacher, data).kept, data)
     return Pair(student, teacher, data.num_classes, data.training_part(spec).ids.cpu().sort().values)
 
@@ -154,7 +156,7 @@ def mode_from(spec: RunSpec, parts: Parts) -> Mode:
         "pair": parts.pair,
         "exported": parts.kept,
         "weights": weights,
-        "needs_teacher": spec.teacher is not None,
+        "needs_teacher": spec.calls_teacher,
     }
     if spec.mode is None:
         return Offline(parts.network, parts.terms, **given)

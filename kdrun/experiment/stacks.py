@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import torch
 
 from kdrun.experiment.running import Running
+from kdrun.runs.identity import text
 from kdrun.training.loop import Stepper
 from kdrun.training.stack import Member, Stack, member
 
@@ -21,7 +21,7 @@ def steppers(runs: Sequence[Running], *, stack_up_to: int) -> list[Stepper]:
     for run in runs:
         one = member(run.learner)
         if one is not None and sum(map(torch.numel, one.parameters)) <= stack_up_to:
-            alike.setdefault(json.dumps(run.spec.model, sort_keys=True), []).append(one)
+            alike.setdefault(text(run.spec.identity["model"]), []).append(one)
     stacks = [Stack(some) for some in alike.values() if len(some) > 1]
     stacked = [learner for some in stacks for learner in some.learners]
     return [*stacks, *(run.learner for run in runs if run.learner not in stacked)]

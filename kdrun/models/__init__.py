@@ -60,7 +60,8 @@ class Settling(Protocol):
 
 @runtime_checkable
 class FromParents(Protocol):
-    """A network that is made of others: built as `model(networks, **numbers)`, of its parents' networks in order.
+    """A network that is made of others: built as `model(networks, **numbers)`, of the networks of the runs that its run
+    is made of, in order, or of the one that it starts from; with `teacher=`, where it is fitted to a teacher's outputs.
 
     `classes` among its numbers are named in its file or plan, and reach it as indices.
     It may hold them as they are and must not change them; to train on, it copies them.

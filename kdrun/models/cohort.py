@@ -28,7 +28,7 @@ class Cohort(nn.Module):
 def member(networks: Sequence[nn.Module], *, peer: int) -> nn.Module:
     """One network of a cohort, as a copy of its own.
 
-    networks: the cohort alone, as a run that is made of its parents' networks is given them. peer: which, from 1.
+    networks: the cohort alone, as a run that is made of other runs' networks is given them. peer: which, from 1.
     """
     (cohort,) = networks
     return deepcopy(cohort.get_submodule(f"members.{peer - 1}"))

@@ -20,17 +20,17 @@ class Offset(nn.Module):
     Over the inputs that it is shown, its mean probability of each of these classes then equals that of a teacher, which
     has learned them. See `equalising_offsets`.
 
-    networks: the one that is mended, and the teacher; each maps inputs to logits (B, K).
+    networks: the one whose logits are changed, alone; like the teacher it maps inputs to logits (B, K).
     classes: indices, fewer than K.
 
     Source: Hinton, Vinyals, Dean 2015, arXiv:1503.02531, section 3, where a student that never saw a 3 is mended by the
     bias that does best on the test set. Deviation: no label is looked at, neither of the test set nor any other.
     """
 
-    def __init__(self, networks: Sequence[nn.Module], *, classes: Sequence[int]) -> None:
+    def __init__(self, networks: Sequence[nn.Module], *, classes: Sequence[int], teacher: nn.Module) -> None:
         super().__init__()
-        self.network, teacher = networks
-        self._teacher = (teacher,)  # a tuple, for it is no part of this network: asked once, it costs nothing later
+        (self.network,) = networks
+        self._teacher = (teacher,)  # a tuple, for it is no part of this network: called once, it costs nothing later
         self._told: dict[str, Any] = {}
         self.register_buffer("classes", torch.tensor(classes), persistent=False)
         self.register_buffer("offsets", torch.zeros(len(classes)))

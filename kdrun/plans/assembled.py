@@ -1,4 +1,4 @@
-"""Specs of runs that train nothing: their networks are made of their parents'."""
+"""Specs of runs that train nothing: their networks are made of other runs'."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from kdrun.config.schema import MEANS
 from kdrun.runs.spec import RunSpec
 
 
-def assembled(like: RunSpec, model: Mapping[str, Any], parents: Sequence[RunSpec]) -> RunSpec:
-    """A run that trains nothing: `model` says how its network is made of its parents'.
+def assembled(
+    like: RunSpec, model: Mapping[str, Any], made_of: Sequence[RunSpec], teacher: RunSpec | None = None
+) -> RunSpec:
+    """A run that trains nothing: `model` is the network that is made of those of other runs.
 
     like: a run with its role, seed and data, and with the recipe by whose batch size its latency is measured.
+    teacher: the run to whose outputs the network is fitted.
     """
-    return like.untaught(model=model, recipe={**like.recipe, "epochs": 0}, parents=tuple(parents))
+    recipe = {**like.recipe, "epochs": 0}
+    return like.untaught(model=model, recipe=recipe, made_of=tuple(made_of), starts_from=None, teacher=teacher)
 
 
 def averaged(like: RunSpec, members: Sequence[RunSpec], *, mean: str, tau: float) -> RunSpec:
@@ -23,7 +27,6 @@ def averaged(like: RunSpec, members: Sequence[RunSpec], *, mean: str, tau: float
     model = {
         "name": joined([one.model["name"] for one in members]) + ("" if mean == MEANS[0] else f"_{mean}"),
         "_target_": "kdrun.models.ensemble.Ensemble",
-        "from_parents": True,
         "mean": mean,
         **({"tau": tau} if mean == "arithmetic" else {}),
     }
@@ -41,7 +44,6 @@ def with_offset(run: RunSpec, teacher: RunSpec) -> RunSpec:
     model = {
         "name": run.model["name"],
         "_target_": "kdrun.models.offset.Offset",
-        "from_parents": True,
         "classes": run.examples["omit"],
     }
-    return assembled(replace(run, kind="student"), model, (run, teacher))
+    return assembled(replace(run, kind="student"), model, [run], teacher)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 
 from kdrun.config.checks import GREATEST_SEED
 from kdrun.errors import UserError
@@ -19,7 +20,7 @@ class BornAgain:
     Controls stand in for generation 0, whatever their row.
 
     generations: how many after the baseline, at least 1. ensemble: whether the mean of their probabilities is a row.
-    Raises UserError for a number out of range, for an ensemble of one, and where no term has a weight.
+    Raises UserError for a number out of range, an ensemble of one, seeds that meet, and where no term has a weight.
     Source: Furlanello et al. 2018, arXiv:1805.04770; their ensembles are section 3.2's.
     """
 
@@ -34,6 +35,7 @@ class BornAgain:
         specs.check_no_crowd()
         if not specs.is_taught:
             raise UserError("mode=born_again with alpha=0: no generation would learn from another; type alpha > 0")
+        self._check_beginnings(specs.config.seeds)
         chains = {seed: self._chain(specs, seed) for seed in specs.config.seeds}
         for number in range(1, self._generations + 1):
             learners = (
@@ -45,6 +47,18 @@ class BornAgain:
             means = ((seed, _mean(chain[1:], seed), chain[0]) for seed, chain in chains.items())
             learners = (Learner(seed, mean, first, first) for seed, mean, first in means)
             yield Row(tuple(learners), f"ensemble of generations 1 to {self._generations}", _called(specs, 0))
+
+    def _check_beginnings(self, seeds: Sequence[int]) -> None:
+        """Raises UserError where a network would begin as one of another seed does."""
+        begun: dict[int, tuple[int, int]] = {}
+        for seed, number in product(seeds, range(self._generations + 1)):
+            first = begun.setdefault(initial_seed(seed, number), (seed, number))
+            if first != (seed, number):
+                raise UserError(
+                    f"mode=born_again: generation {number} of seed {seed} begins as generation {first[1]} of seed "
+                    f"{first[0]} does, from seed {initial_seed(seed, number)}, because generations are 1000 apart; "
+                    f"type seeds below 1000, such as seeds={list(range(len(seeds)))}"
+                )
 
     def _chain(self, specs: Specs, seed: int) -> list[RunSpec]:
         chain = [specs.baseline(seed)]

@@ -10,9 +10,10 @@ from typing import Any
 
 from kdrun.config.loss_weights import has_mixed
 from kdrun.config.schema import Config
-from kdrun.experiment.build import dataset_description, make
+from kdrun.experiment.build import dataset_description, make, training_examples
 from kdrun.plans import Plan, PointLabels, Row, Use, Way
 from kdrun.plans.assembled import with_offset
+from kdrun.plans.listed import check_beginnings
 from kdrun.plans.specs import Specs
 from kdrun.runs.spec import RunSpec
 
@@ -24,13 +25,16 @@ PointConfig = tuple[Config, str]  # a point's configuration, and its swept overr
 def comparison_plan(points: Sequence[PointConfig]) -> Plan:
     """For each row of each point: its teachers, and for each seed a baseline, each control and a student.
 
-    Raises UserError where the data of a point are not there, and for what a mode cannot do.
+    Raises UserError where the data of a point are not there, for what a mode cannot do, and for a finished run that
+    would teach a network that begins as its own did.
     """
     labels: list[PointLabels] = []
     uses: list[Use] = []
     for specs, overrides in _specs(points):
         way: Way = make(specs.config.mode["plan"])
-        for row in _with_offsets(way.rows(specs)):
+        rows = list(_with_offsets(way.rows(specs)))
+        check_beginnings(specs.finished_teachers, [one.run for row in rows for one in row.learners])
+        for row in rows:
             uses += _compared(len(labels), row, specs)
             labels.append(_labels(row, specs, overrides))
     return Plan(tuple(labels), tuple(uses))
@@ -49,11 +53,21 @@ def teacher_plan(points: Sequence[PointConfig]) -> Plan:
 
 def _specs(points: Sequence[PointConfig]) -> Iterator[tuple[Specs, str]]:
     described: dict[str, dict[str, Any]] = {}
+    whole: dict[str, int | None] = {}
     for config, overrides in points:
-        key = json.dumps([asdict(config.dataset), config.data_root], sort_keys=True, default=str)
+        dataset, data_root = asdict(config.dataset), Path(config.data_root)
+        key = json.dumps([dataset, config.data_root], sort_keys=True, default=str)
         if key not in described:
-            described[key] = dataset_description(asdict(config.dataset), Path(config.data_root))
-        yield Specs(config, described[key]), overrides
+            described[key] = dataset_description(dataset, data_root)
+        if key not in whole and {config.train_size, config.teacher_train_size} != {None}:
+            whole[key] = training_examples(dataset, data_root)
+        yield Specs(_with_sizes(config, whole.get(key)), described[key]), overrides
+
+
+def _with_sizes(config: Config, whole: int | None) -> Config:
+    """With None for a size that is the whole training part's."""
+    students, teachers = (None if size == whole else size for size in (config.train_size, config.teacher_train_size))
+    return replace(config, train_size=students, teacher_train_size=teachers)
 
 
 def _with_offsets(rows: Iterable[Row]) -> Iterator[Row]:

@@ -72,5 +72,5 @@ def _cohort(specs: Specs, seed: int, models: Sequence[Model], hears: Sequence[Se
 def _peer(cohort: RunSpec, number: int) -> RunSpec:
     """The run of one network of a cohort, counted from 1: its own results, and its weights in a file of their own."""
     name = cohort.model["members"][number - 1]["name"]
-    model = {"name": name, "_target_": "kdrun.models.cohort.member", "from_parents": True, "peer": number}
+    model = {"name": name, "_target_": "kdrun.models.cohort.member", "peer": number}
     return assembled(cohort, model, [cohort])

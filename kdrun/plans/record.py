@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from kdrun.plans.collect import Counted, collected, counted
 from kdrun.plans.examples import example_columns
 from kdrun.runs import atomic
 from kdrun.runs.folder import RunFolder, to_csv
+from kdrun.runs.identity import text
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
 
@@ -118,7 +118,7 @@ def _row(
         **{column: result.get(column) for column in _MEASURED},
         "own_epochs": use.spec.recipe["epochs"],
         **seen,
-        "validation_id": _digest(json.dumps(use.spec.dataset, sort_keys=True)),
+        "validation_id": _digest(text(use.spec.identity["dataset"])),
         "status": "finished" if result else "missing",
     }
 

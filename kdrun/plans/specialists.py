@@ -22,12 +22,11 @@ def specialists(generalist: RunSpec, count: int) -> list[RunSpec]:
             model={
                 "name": f"{generalist.model['name']}-specialist{number + 1}of{count}",
                 "_target_": "kdrun.models.specialist.Specialist",
-                "from_parents": True,
                 "cluster": number,
                 "clusters": count,
             },
             mode={"name": "specialist", "_target_": "kdrun.modes.specialising.Specialising"},
-            parents=(generalist,),
+            starts_from=generalist,
             examples={"special": {"generalist": generalist.fingerprint, "cluster": number, "of": count}},
         )
         for number in range(count)
@@ -39,5 +38,4 @@ def committee_of(generalist: RunSpec, advisers: Sequence[RunSpec]) -> dict[str, 
     return {
         "name": f"{generalist.model['name']}+{len(advisers)}specialists",
         "_target_": "kdrun.models.committee.Committee",
-        "from_parents": True,
     }

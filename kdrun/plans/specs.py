@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class Specs:
         """The teacher; one run also where it is several networks."""
         if self.config.teacher["specialists"]:
             return self._committee(self.generalist())
-        members = self._listed() or [self.taught_by_labels(self.teacher_model(), one) for one in self._teacher_seeds()]
+        members = self._listed or [self.taught_by_labels(self.teacher_model(), one) for one in self._teacher_seeds()]
         return members[0] if len(members) == 1 else self.ensemble(members)
 
     def teachers(self) -> dict[str, RunSpec]:
@@ -74,6 +75,12 @@ class Specs:
         advisers = specialists(generalist, self.config.teacher["specialists"])
         return assembled(generalist, committee_of(generalist, advisers), [generalist, *advisers])
 
+    @property
+    def finished_teachers(self) -> list[RunSpec]:
+        """The finished runs that `teachers` lists."""
+        return [run for one, run in zip(self.config.teachers, self._listed, strict=True) if isinstance(one, str)]
+
+    @cached_property
     def _listed(self) -> list[RunSpec]:
         """What `teachers` lists: each a network that is trained as a teacher, or a finished run of any kind."""
         config = self.config
@@ -117,7 +124,7 @@ class Specs:
             terms=student.terms,
             mode=student.mode,
             teacher_dtype=student.teacher_dtype,
-            parents=student.parents,
+            teacher=student.teacher,
             schedules=student.schedules,
         )
 
@@ -198,7 +205,7 @@ class Specs:
             mode=mode,
             targets=targets,
             teacher_dtype=config.cache.dtype if teacher else "fp32",
-            parents=(teacher,) if teacher else (),
+            teacher=teacher,
             examples=self._examples() if teacher else without_teacher(self._examples()),
         )
 

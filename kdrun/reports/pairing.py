@@ -11,6 +11,7 @@ from typing import Any
 from kdrun.metrics.paired import Gain, paired
 from kdrun.reports import wording
 from kdrun.reports.sides import Entry, Spec, Trained
+from kdrun.runs.identity import identity_of
 
 MOST_DIFFERENCES = 4  # of one kind are told; of more, the rest is counted
 NOTHING = "nothing"
@@ -67,7 +68,7 @@ def _refusals(ours: Entry, theirs: Entry) -> Iterator[str]:
 
 
 def _told(what: str, ours: Spec, theirs: Spec, *keys: str) -> Iterator[str]:
-    left, right = (flat({key: spec.get(key) for key in keys}) for spec in (ours, theirs))
+    left, right = (flat({key: identity_of(key, spec.get(key)) for key in keys}) for spec in (ours, theirs))
     differing = [key for key in dict.fromkeys([*left, *right]) if left.get(key, NOTHING) != right.get(key, NOTHING)]
     named = f"{keys[0]}.name"
     if named in differing:  # says it all

@@ -78,9 +78,9 @@ def _run(folder: RunFolder, letter: str) -> Side:
     if not folder.is_finished:
         raise UserError(f"{folder.path} is no report and no finished run; `kdrun runs` lists what there is")
     result, spec = folder.result(), describe(folder)
-    parents = [path for one in spec.get("parents", ()) for path in folder.path.parent.glob(f"*-{one}")]
+    parts = [path for one in _made_of(spec) for path in folder.path.parent.glob(f"*-{one}")]
     own = _numbers(
-        result, _as_trained(spec, {path.name: describe(RunFolder(path)) for path in parents}), str(result["run_id"])
+        result, _as_trained(spec, {path.name: describe(RunFolder(path)) for path in parts}), str(result["run_id"])
     )
     names = (str(spec.get("title", own.run_id)), str(result.get("dataset", "")), str(result.get("model", "")))
     entry = Entry(letter, str(result.get("kind", "")), *names, planned=1, runs=(own,), own={})
@@ -110,11 +110,17 @@ def _as_trained(spec: Spec, specs: Mapping[str, Spec]) -> Spec:
     """
     if "peer" not in spec.get("model", {}):
         return spec
-    (fingerprint,) = spec["parents"]
+    (fingerprint,) = _made_of(spec)
     for run_id, cohort in specs.items():
         if run_id.endswith(f"-{fingerprint}"):
             return {**cohort, "model": cohort["model"]["members"][spec["model"]["peer"] - 1]}
     return {}
+
+
+def _made_of(spec: Spec) -> Sequence[str]:
+    """Fingerprints of the runs that a run is made of; kdrun 0.1 called them parents, as all others."""
+    found: Sequence[str] = spec.get("made_of") or spec.get("parents", ())
+    return found
 
 
 def _entries(runs: DataFrame, specs: Mapping[str, Spec], letter: str) -> Iterator[Entry]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
-from dataclasses import fields
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import MISSING, fields
 from difflib import get_close_matches
+from typing import Any
 
 from kdrun.errors import UserError
 from kdrun.runs.folder import RunFolder, damaged
-from kdrun.runs.spec import RunSpec
-from kdrun.runs.store import Store
+from kdrun.runs.spec import SEMANTICS, RunSpec
+from kdrun.runs.store import Store, describe
 
 
 def finished(store: Store, kinds: Collection[str]) -> list[RunFolder]:
@@ -19,11 +20,17 @@ def finished(store: Store, kinds: Collection[str]) -> list[RunFolder]:
 
 
 def latest(store: Store, kinds: Collection[str], fits: Callable[[RunSpec], bool]) -> RunSpec:
-    """The run of these kinds that was finished last, of those that fit. Raises UserError where there is none."""
+    """The run of these kinds that was finished last, of those that fit; runs of kdrun 0.1 are passed over.
+
+    Raises UserError where there is none.
+    """
     of_kind = sorted(finished(store, kinds), key=_finished_at, reverse=True)
-    for spec in (recalled(store, folder) for folder in of_kind):
-        if fits(spec):
+    older = [folder for folder in of_kind if _is_older(describe(folder))]
+    for folder in of_kind:
+        if folder not in older and fits(spec := recalled(store, folder)):
             return spec
+    if older:
+        raise _made_before(older[0])
     raise UserError(
         f"no finished {' or '.join(kinds)} to show under {store.outputs / 'runs'}; "
         "train one with `kdrun distill`, or name another folder with outputs=DIR"
@@ -64,9 +71,9 @@ def recalled(store: Store, folder: RunFolder) -> RunSpec:
     path = folder.path / "spec.json"
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
-        values = {field.name: described[field.name] for field in fields(RunSpec)}
-        parents = tuple(recalled(store, _parent(store, folder, one)) for one in values["parents"])
-        spec = RunSpec(**values | {"parents": parents})
+        if _is_older(described):
+            raise _made_before(folder)
+        spec = RunSpec(**_values(described) | _parents(store, folder, described))
         run_id = spec.run_id
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise damaged(path) from error
@@ -78,12 +85,44 @@ def recalled(store: Store, folder: RunFolder) -> RunSpec:
     return spec
 
 
-def _parent(store: Store, child: RunFolder, fingerprint: str) -> RunFolder:
+def _is_older(described: Any) -> bool:
+    semantics = described.get("semantics") if isinstance(described, Mapping) else None
+    return isinstance(semantics, int) and semantics < SEMANTICS
+
+
+def _made_before(folder: RunFolder) -> UserError:
+    return UserError(
+        f"{folder.path.name} was made by kdrun 0.1, whose results cannot be reused; "
+        "type the command that made it again, which trains it anew"
+    )
+
+
+def _values(described: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a spec; those that an earlier version did not know may be missing."""
+    return {
+        one.name: described[one.name]
+        for one in fields(RunSpec)
+        if one.name in described or (one.default is MISSING and one.default_factory is MISSING)
+    }
+
+
+def _parents(store: Store, folder: RunFolder, described: Mapping[str, Any]) -> dict[str, Any]:
+    def parent(role: str, fingerprint: str) -> RunSpec:
+        return recalled(store, _parent(store, role, folder, fingerprint))
+
+    single = {"teacher": "the teacher of", "starts_from": "the start of"}
+    found: dict[str, Any] = {
+        name: parent(role, described[name]) for name, role in single.items() if described.get(name) is not None
+    }
+    return found | {"made_of": tuple(parent("a part of", one) for one in described.get("made_of", ()))}
+
+
+def _parent(store: Store, role: str, child: RunFolder, fingerprint: str) -> RunFolder:
     for folder in store.folders():
         if folder.path.name.endswith(f"-{fingerprint}") and folder.is_finished:
             return folder
     raise UserError(
-        f"the teacher of {child.path.name} (fingerprint {fingerprint}) is not under {child.path.parent}; "
+        f"{role} {child.path.name} (fingerprint {fingerprint}) is not under {child.path.parent}; "
         "run the command that made them again"
     )
 

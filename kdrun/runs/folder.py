@@ -18,13 +18,15 @@ import io
 import json
 import pickle
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from kdrun.errors import UserError
 from kdrun.runs import atomic
+from kdrun.runs.identity import digest, identity
 from kdrun.runs.spec import RunSpec
 
 if TYPE_CHECKING:
@@ -68,6 +70,24 @@ class RunFolder:
         """Writes down what the run is. notes: how it began, which is no part of what it is."""
         atomic.make_folder(self.path)
         atomic.write_json(self.path / "spec.json", spec.description() | {"title": spec.title, **notes})
+
+    def update_spec(self, spec: RunSpec) -> None:
+        """Writes the present description over one that differs from it in what is no part of the run's identity.
+
+        So runs are read back with the present place of their data. The file stays as it is where it describes another
+        run, cannot be read, or another process holds the run's lock.
+        """
+        path, described = self.path / "spec.json", spec.description()
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            same = digest(identity({key: stored[key] for key in described if key in stored})) == spec.fingerprint
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return
+        present = stored | described | {"title": spec.title}
+        if not same or present == stored:
+            return
+        with suppress(Timeout), self.lock().acquire(timeout=0):
+            atomic.write_json(path, present)
 
     def save_state(self, state: Mapping[str, Any], rows: Sequence[Row]) -> None:
         """Keeps a training state with the epochs before it; both files are written whole, the rows first.

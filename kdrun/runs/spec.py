@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
 from kdrun.runs.code import digests
+from kdrun.runs.identity import digest, identity
 from kdrun.seeding import seed_of_side
 
 Kind = Literal["teacher", "baseline", "control", "student"]
 
 # Raised when a change of the code changes what a run computes, so that older results are not taken for new ones.
-SEMANTICS = 3
+SEMANTICS = 4
 
 
 @dataclass(frozen=True, eq=False)
 class RunSpec:
-    """One network for one seed, and how it comes about. What cannot change it is not part of it.
+    """One network for one seed, and how it comes about. What cannot change it is not part of its `identity`.
 
-    Most networks are trained. One that is put together from its parents' networks (an ensemble, one of several peers)
-    has a recipe of 0 epochs; its model says `from_parents: true`, as that of a network that begins as theirs does.
-    Unless what stands after `precision` is given, nobody teaches it.
+    Most networks are trained. One that is put together from others (an ensemble, one of several peers) has a recipe of
+    0 epochs. Unless what stands after `precision` is given, nobody teaches it.
+    A field that a later version adds has a default, and this default in `kdrun.runs.identity.NEUTRAL`.
 
     kind: the role it is trained for.
     seed, data_seed: as typed; what they mean differs between teachers and the others, see `network_seed`.
-    dataset: name, source, normalisation and split, and the identity of the content.
-    train_size: the first so many examples of the training part; None: all.
+    dataset: as `kdrun.experiment.build.dataset_description`: name, source, normalisation and split, the identity of
+        its content, and which values of the source only say where the files lie.
+    train_size: the first so many examples of the training part; None: all, also where their number is typed.
     model, recipe: as composed.
     precision: fp32, bf16 or fp16; never auto, which means different things on different machines.
     alpha: weight of the mixed terms; None where none of the terms is mixed.
@@ -38,7 +38,11 @@ class RunSpec:
     mode: who teaches whom, as composed; None where nobody does.
     targets: what stands for the teacher, as composed: a substitute made from its signals; empty for themselves.
     teacher_dtype: what the teacher says is rounded to fp32 or fp16; fp32 without a teacher.
-    parents: the runs that must be finished first: the teacher, or those whose networks this one is made of.
+    teacher: the run on whose network's outputs it is trained or, where it is put together, fitted (an offset). The
+        head that SimKD takes over from the teacher is copied into the run's own weights and needs no other name. None
+        where there are no terms, and where what teaches is trained in the run itself.
+    starts_from: the run with whose weights it begins; None: with its seed's.
+    made_of: the runs whose networks are part of its own.
     examples: which examples it is shown, and with what; empty: the first `train_size`, with their labels.
         See `kdrun.data.shown`.
     schedules: what of alpha and tau changes over the epochs, as composed; the values above are those of the last one.
@@ -58,15 +62,21 @@ class RunSpec:
     mode: Mapping[str, Any] | None = None
     targets: Mapping[str, Any] = field(default_factory=dict)
     teacher_dtype: str = "fp32"
-    parents: tuple[RunSpec, ...] = ()
+    teacher: RunSpec | None = None
+    starts_from: RunSpec | None = None
+    made_of: tuple[RunSpec, ...] = ()
     examples: Mapping[str, Any] = field(default_factory=dict)
     schedules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @cached_property
+    def identity(self) -> dict[str, Any]:
+        """What of the description changes the result (see `kdrun.runs.identity`)."""
+        return identity(self.description())
+
+    @cached_property
     def fingerprint(self) -> str:
-        """12 hexadecimal digits of the SHA-256 of the canonical description."""
-        text = json.dumps(self.description(), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        """12 hexadecimal digits of the SHA-256 of the identity."""
+        return digest(self.identity)
 
     @property
     def run_id(self) -> str:
@@ -95,9 +105,15 @@ class RunSpec:
         return bool(self.recipe["epochs"])
 
     @property
-    def teacher(self) -> RunSpec | None:
-        """The run whose network is asked while this one is trained; an ensemble is one run."""
-        return self.parents[0] if self.parents and self.terms else None
+    def calls_teacher(self) -> bool:
+        """Whether the teacher's network is called while this one is trained."""
+        return self.teacher is not None and self.is_trained
+
+    @property
+    def parents(self) -> tuple[RunSpec, ...]:
+        """The runs that must be finished first, without repeats: made_of, starts_from, teacher."""
+        single = [one for one in (self.starts_from, self.teacher) if one is not None]
+        return tuple(dict.fromkeys([*self.made_of, *single]))
 
     @property
     def title(self) -> str:
@@ -122,7 +138,7 @@ class RunSpec:
         """Of a run that trains nothing, the numbers that its network is told: `tau 4`; else what it is: `offset`."""
         told = {} if self.is_trained else self.model
         numbers = {key: value for key, value in told.items() if isinstance(value, int | float)}
-        named = [f"{key} {value:g}" for key, value in numbers.items() if key != "from_parents"]
+        named = [f"{key} {value:g}" for key, value in numbers.items()]
         return named or [one["_target_"].rpartition(".")[2].lower() for one in [told] if one]
 
     def _told(self, key: str, end: float) -> str:
@@ -145,16 +161,16 @@ class RunSpec:
             mode=None,
             targets={},
             teacher_dtype="fp32",
-            parents=(),
+            teacher=None,
             schedules={},
         )
         return replace(alone, **changes)
 
     def description(self) -> dict[str, Any]:
-        """Everything that identifies the run, as plain JSON types; parents by their fingerprints."""
-        fields = asdict(self) | {"parents": [parent.fingerprint for parent in self.parents]}
-        code = digests(fields)
-        return {"semantics": SEMANTICS} | fields | ({"code": code} if code else {})
+        """What is needed to build the run again, as plain JSON types; parents by their fingerprints."""
+        described = {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
+        code = digests(described)
+        return {"semantics": SEMANTICS} | described | ({"code": code} if code else {})
 
     def __hash__(self) -> int:
         return hash(self.fingerprint)
@@ -166,3 +182,11 @@ class RunSpec:
 def without_teacher(examples: Mapping[str, Any]) -> dict[str, Any]:
     """What a run without a teacher is shown: what has labels, in epochs as long as those of a run that has one."""
     return {"as_long_as" if key == "transfer" else key: value for key, value in examples.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, RunSpec):
+        return value.fingerprint
+    if isinstance(value, Mapping):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value

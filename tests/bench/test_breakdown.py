@@ -59,7 +59,7 @@ def test_a_slow_network_is_found(
 def test_without_a_teacher_nothing_is_spent_on_one(students: Students, lab: Lab) -> None:
     (spec,) = students()
     parts = breakdown(
-        replace(spec, parents=(), terms={}, alpha=None, label_weight=1.0, mode=None), lab, Watch(2, 4, lab.device)
+        replace(spec, teacher=None, terms={}, alpha=None, label_weight=1.0, mode=None), lab, Watch(2, 4, lab.device)
     )
     assert parts["teacher"] == 0
     assert parts["student"] > 0

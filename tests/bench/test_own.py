@@ -45,7 +45,7 @@ def test_runs_train_side_by_side_or_are_refused(students: Students, lab: Lab) ->
 
 def test_an_untrained_teacher_says_something_in_range(students: Students, lab: Lab) -> None:
     (spec,) = students("teacher=resnet20", "student=resnet8", "dataset.source.channels=3")
-    teacher = finished_network(spec.parents[0], lab).eval()
+    teacher = finished_network(spec.teacher, lab).eval()
     data = lab.data(spec.dataset)
     logits = teacher(next(data.training_batches(spec).epoch(0)).inputs)
     assert 0.01 < logits.std() < 100
@@ -55,5 +55,5 @@ def test_an_untrained_teacher_says_something_in_range(students: Students, lab: L
 def test_an_untrained_ensemble_stands_on_untrained_members(students: Students, lab: Lab) -> None:
     (spec,) = students("teacher.members=2")
     own_loop([spec], lab, lockstep(), Watch(1, 4, lab.device))
-    members = [lab.store.folder(member) for member in spec.parents[0].parents]
-    assert all(folder.is_finished for folder in (*members, lab.store.folder(spec.parents[0])))
+    members = [lab.store.folder(member) for member in spec.teacher.made_of]
+    assert all(folder.is_finished for folder in (*members, lab.store.folder(spec.teacher)))

@@ -137,7 +137,7 @@ def test_an_offset_brings_its_classes_share_to_the_teachers(tmp_path: Path) -> N
     specs = plan(*OMIT, "alpha=1", "train.teacher.epochs=5")
     carry_out(specs, tmp_path)
     result = lab_at(tmp_path).store.folder(_offset(specs)).result()
-    student = lab_at(tmp_path).store.folder(_offset(specs).parents[0]).result()
+    student = lab_at(tmp_path).store.folder(_offset(specs).made_of[0]).result()
     assert (result["epochs"], result["train_seconds"]) == (student["epochs"], student["train_seconds"])
     assert result["offset_images"] == 100
     assert float(result["offset_shares_before"]) < float(result["offset_shares"])

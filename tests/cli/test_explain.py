@@ -166,7 +166,7 @@ def test_a_run_without_a_teacher_is_not_explained(kdrun: Kdrun, outputs: Path) -
 
 def _control(outputs: Path, *, has_teacher: bool) -> str:
     described = {path.parent.name: json.loads(path.read_text()) for path in outputs.glob("runs/control-*/spec.json")}
-    return next(run for run, spec in sorted(described.items()) if bool(spec["parents"]) is has_teacher)
+    return next(run for run, spec in sorted(described.items()) if bool(spec["teacher"]) is has_teacher)
 
 
 def test_tab_offers_runs_that_can_be_explained_and_keys(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

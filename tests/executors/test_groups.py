@@ -62,7 +62,7 @@ def test_students_of_two_teachers_are_grouped_apart_and_the_baseline_goes_with_t
     first, second = _grouped("teacher=mlp30,mlp64")
     assert [spec.kind for spec in first] == ["baseline", "control", "student"]
     assert [spec.kind for spec in second] == ["student"]
-    assert first[-1].parents != second[0].parents
+    assert first[-1].teacher != second[0].teacher
 
 
 def test_every_run_is_in_exactly_one_group() -> None:

@@ -32,7 +32,7 @@ def _decided(specs: list[RunSpec], outputs: Path, executor: Any, kind: str = "au
 
 
 def _kinds(decision: Decision, specs: list[RunSpec]) -> Counter[str | None]:
-    return Counter(decision.caching.kind_of(spec, None) for spec in specs if spec.parents)
+    return Counter(decision.caching.kind_of(spec, None) for spec in specs if spec.teacher)
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_activations_are_what_a_real_step_keeps_for_its_backward_pass(specs: Spe
     from kdrun.models import TappedNetwork
 
     with torch.no_grad():
-        said = TappedNetwork(mode_of(spec.parents[0], lab).student, mode.teacher_layers or ())(batch.inputs)
+        said = TappedNetwork(mode_of(spec.teacher, lab).student, mode.teacher_layers or ())(batch.inputs)
     kept: dict[int, torch.UntypedStorage] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:

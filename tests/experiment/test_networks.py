@@ -87,7 +87,7 @@ def test_a_simkd_student_is_evaluated_and_reloaded_as_what_it_keeps(simkd: dict[
 
 def test_a_simkd_student_teaches_as_what_it_keeps(simkd: dict[str, RunSpec], specs: Specs, lab: Lab) -> None:
     terms = specs(*CONV, "knowledge=[response/kd,feature/attention,feature/reviewkd]")["student"].terms
-    chained = replace(simkd["student"], terms=terms, alpha=0.7, label_weight=None, parents=(simkd["student"],))
+    chained = replace(simkd["student"], terms=terms, alpha=0.7, label_weight=None, teacher=simkd["student"])
     data = lab.data(chained.dataset)
     pair = shapes_only(chained, data).pair
     assert pair.teacher.features["pooled"].shape[1] == 128  # what enters the classifier that it took over

@@ -36,8 +36,9 @@ def test_the_plan_has_students_of_the_generalist_and_of_the_committee() -> None:
     generalist, committee = specs[0], _named(specs, "+2specialists")
     assert generalist == plan("controls=[]", "teacher.dropout=0.2")[0]
     assert [spec.teacher for spec in specs if spec.kind == "student"] == [generalist, committee]
-    assert committee.parents == (generalist, *(_named(specs, f"specialist{n}of2") for n in (1, 2)))
-    assert all(spec.teacher is None for spec in (committee, *committee.parents))
+    assert committee.made_of == (generalist, *(_named(specs, f"specialist{n}of2") for n in (1, 2)))
+    assert all(spec.teacher is None for spec in (committee, *committee.made_of))
+    assert [spec.starts_from for spec in committee.made_of] == [None, generalist, generalist]
 
 
 def test_two_generalists_specialists_are_told_apart_before_their_sets_are_known() -> None:

@@ -76,7 +76,7 @@ def test_a_table_says_what_the_teacher_says_of_every_example_in_every_view(
 ) -> None:
     specs = plan(*overrides, "controls=[]")
     carry_out(specs[:1], tmp_path)
-    students = [spec for spec in specs if spec.parents]
+    students = [spec for spec in specs if spec.teacher]
     data = lab_at(tmp_path).data(students[0].dataset)
     seen = set()
     with _teacher("live", students, tmp_path) as live, _teacher("table", students, tmp_path) as table:

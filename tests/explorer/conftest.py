@@ -36,7 +36,7 @@ STUDENT = replace(
     alpha=0.7,
     label_weight=None,
     terms={"kd": {"tau": 4.0, "weight": 1.0, "standardise": False}},
-    parents=(TEACHER,),
+    teacher=TEACHER,
 )
 
 MakeView = Callable[..., View]

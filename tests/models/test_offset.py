@@ -56,7 +56,7 @@ class _Fixed(nn.Module):
 
 def _settled(labels: Tensor) -> tuple[Offset, Tensor, Tensor]:
     student, teacher = _logits(60, 2.0, 2), _logits(60, 2.0, 3)
-    offset = Offset([_Fixed(student), _Fixed(teacher)], classes=[1, 4])
+    offset = Offset([_Fixed(student)], classes=[1, 4], teacher=_Fixed(teacher))
     rows = torch.arange(60)
     offset.settle(
         Batch(rows[some].view(-1, 1), labels[some], rows[some], rows[some], epoch=0)

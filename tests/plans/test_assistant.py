@@ -36,13 +36,13 @@ def test_each_assistant_is_a_teacher_that_is_distilled_from_the_one_before_it() 
     specs = _specs(*PATH, "tau=8", "alpha=0.5", "teacher_train_size=200")
     last = _rows(*PATH, "tau=8", "alpha=0.5", "teacher_train_size=200")[1].learners[0].teacher
     assert last is not None
-    (first,) = last.parents
+    first = last.teacher
     assert [one.model["name"] for one in (first, last)] == ["mlp64", "mlp30"]
-    assert first.parents == (specs.teacher(),)
+    assert first.teacher == specs.teacher()
     alike = specs.taught_by_labels(last.model, 0)
     for one in (first, last):
         assert (one.kind, one.recipe, one.train_size, one.seed) == ("teacher", alike.recipe, 200, 0)
-        assert (one.alpha, one.tau, one.teacher) == (0.5, 8, one.parents[0])
+        assert (one.alpha, one.tau, one.teacher) == (0.5, 8, *one.parents)
     student = _rows(*PATH)[1].learners[0].run
     assert (student.kind, student.train_size) == ("student", 1000)
 
@@ -56,7 +56,7 @@ def test_a_chain_may_begin_at_an_ensemble() -> None:
     direct, via = _rows(*PATH[:1], "mode.path=[mlp64]", "teacher.members=2")
     assistant = via.learners[0].teacher
     assert assistant is not None
-    assert assistant.parents == (direct.learners[0].teacher,)
+    assert assistant.teacher == direct.learners[0].teacher
 
 
 @pytest.mark.parametrize(

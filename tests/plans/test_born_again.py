@@ -66,7 +66,7 @@ def test_an_ensemble_of_the_generations_is_a_row_of_assembled_students() -> None
     assert mean.variant == "ensemble of generations 1 to 2"
     for place, learner in enumerate(mean.learners):
         run = learner.run
-        assert run.parents == tuple(row.learners[place].run for row in rows)
+        assert run.made_of == tuple(row.learners[place].run for row in rows)
         assert (run.kind, run.seed, run.is_trained) == ("student", learner.seed, False)
         assert (run.model["mean"], run.model["tau"]) == ("arithmetic", 1.0)
 

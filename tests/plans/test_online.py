@@ -44,7 +44,7 @@ def test_every_network_of_a_seed_comes_from_one_run_and_has_a_run_of_its_own() -
         own = [row.learners[place].run for row in peers]
         assert [run.model["name"] for run in own] == ["mlp64", "mlp300", "conv_s"]
         assert len({run.fingerprint for run in own}) == 3
-        assert all(run.parents == (cohort,) and not run.is_trained for run in own)
+        assert all(run.made_of == (cohort,) and not run.is_trained for run in own)
 
 
 def test_each_hears_all_the_others_and_is_paired_with_the_baseline_of_its_own_architecture() -> None:
@@ -62,11 +62,11 @@ def test_a_co_trained_teacher_hears_nobody_and_is_the_rows_teacher() -> None:
     row = _co_trained()
     learner = row.learners[0]
     assert learner.teacher is not None
-    (cohort,) = learner.run.parents
+    (cohort,) = learner.run.made_of
     assert cohort.mode is not None
     assert cohort.mode["hears"] == [[1], []]
     assert [one["name"] for one in cohort.model["members"]] == ["mlp64", "mlp300"]
-    assert (learner.teacher.kind, learner.teacher.model["name"], learner.teacher.parents) == (
+    assert (learner.teacher.kind, learner.teacher.model["name"], learner.teacher.made_of) == (
         "teacher",
         "mlp300",
         (cohort,),

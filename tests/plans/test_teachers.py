@@ -35,9 +35,9 @@ def _finish(outputs: Path, *specs: RunSpec) -> None:
 def test_members_have_seeds_that_follow_each_other_and_the_first_is_the_single_teacher() -> None:
     ensemble = _specs("teacher.members=3", "teacher_seed=5").teacher()
     assert (
-        [member.seed for member in ensemble.parents] == [member.data_seed for member in ensemble.parents] == [5, 6, 7]
+        [member.seed for member in ensemble.made_of] == [member.data_seed for member in ensemble.made_of] == [5, 6, 7]
     )
-    assert ensemble.parents[0] == _specs("teacher_seed=5").teacher()
+    assert ensemble.made_of[0] == _specs("teacher_seed=5").teacher()
     assert (ensemble.title, ensemble.is_trained) == ("teacher mlp300x3, tau 4, seed 5", False)
 
 
@@ -53,7 +53,7 @@ def test_an_arithmetic_mean_is_another_run_at_another_tau_and_a_geometric_one_is
 def test_networks_that_are_listed_are_trained_as_teachers_are() -> None:
     specs = _specs("teachers=[mlp64,conv_m]", "teacher_train_size=50")
     ensemble = specs.teacher()
-    assert ensemble.parents == tuple(
+    assert ensemble.made_of == tuple(
         _specs(f"teacher={name}", "teacher_train_size=50").teacher() for name in ("mlp64", "conv_m")
     )
     assert (ensemble.model["name"], ensemble.train_size) == ("mlp64+conv_m", 50)
@@ -69,7 +69,7 @@ def test_finished_runs_of_any_kind_teach_and_what_the_best_informed_has_seen_is_
     _finish(tmp_path, student, pair)
     assert _specs(f"teachers=['{student.fingerprint}']", outputs=tmp_path).teacher() == student
     both = _specs(f"teachers=[{pair.run_id},{student.run_id[:-4]}]", outputs=tmp_path).teacher()
-    assert both.parents == (pair, student)
+    assert both.made_of == (pair, student)
     assert (student.train_size, both.train_size) == (1000, None)
 
 

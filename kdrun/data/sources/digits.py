@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from kdrun.data import Images, RawData
 
@@ -17,8 +18,13 @@ class Digits:
     Source: Alpaydin and Kaynak 1998, "Optical recognition of handwritten digits", UCI repository.
     """
 
+    places: ClassVar[tuple[str, ...]] = ()
+
     def identity(self, data_root: Path) -> Mapping[str, str | int]:
         return {}
+
+    def examples(self, data_root: Path) -> int:
+        return 1797
 
     def load(self, data_root: Path) -> RawData:
         import numpy as np

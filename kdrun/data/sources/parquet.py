@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from kdrun.data import Images, RawData
 from kdrun.data.sources.decode import Encoded, encoded
@@ -27,6 +27,8 @@ class Parquet:
     channels: 1 (grey) or 3 (RGB); None takes what the first image has.
     """
 
+    places: ClassVar[tuple[str, ...]] = ("folder",)
+
     folder: str
     image_column: str | None
     label_column: str | None
@@ -43,6 +45,10 @@ class Parquet:
         folder = find(data_root, self.folder)
         train, test = _files(folder)
         return {"files_sha256": digest([*train, *test], folder)}
+
+    def examples(self, data_root: Path) -> int:
+        train, _ = _files(find(data_root, self.folder))
+        return sum(map(_rows, train))
 
     def load(self, data_root: Path) -> RawData:
         import torch
@@ -70,7 +76,7 @@ class Parquet:
             label = _pick("label", self.label_column, integers, path)
             table = file.read(columns=[images, label])
         except (pa.ArrowException, OSError) as error:
-            raise UserError(f"{path} is damaged or no parquet file; replace it") from error
+            raise _damaged(path) from error
         encoded = [data for chunk in table[images].chunks for data in chunk.field("bytes").to_pylist()]
         if None in encoded or table[label].null_count:
             raise UserError(f"{path} has rows without image bytes or label; remove them")
@@ -92,6 +98,19 @@ def _pyarrow() -> Any:
     except ImportError as error:
         raise UserError("parquet files need pyarrow: pip install 'kdrun[parquet]'") from error
     return pyarrow
+
+
+def _rows(path: Path) -> int:
+    """As the file's footer says."""
+    pa = _pyarrow()
+    try:
+        return int(pa.parquet.read_metadata(path).num_rows)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> UserError:
+    return UserError(f"{path} is damaged or no parquet file; replace it")
 
 
 def _files(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kdrun.data import Images, RawData
 from kdrun.data.sources.folder import digest
@@ -30,6 +30,8 @@ class Torchvision:
     dataset: name of its class in torchvision.datasets, one of MNIST, FashionMNIST, KMNIST, CIFAR10, CIFAR100.
     """
 
+    places: ClassVar[tuple[str, ...]] = ()
+
     dataset: str
 
     def __post_init__(self) -> None:
@@ -47,6 +49,17 @@ class Torchvision:
 
             self._download(getattr(datasets, self.dataset), data_root)
         return {"files_sha256": digest(files, folder)}
+
+    def examples(self, data_root: Path) -> int:
+        """CIFAR's sets are fixed; those in MNIST's format have it in the head of a file."""
+        if self.dataset.startswith("CIFAR"):
+            return 50_000
+        path = data_root / self.dataset / "raw" / f"{_IDX_FILES[0]}-ubyte"
+        try:
+            with path.open("rb") as file:
+                return int.from_bytes(file.read(8)[4:])
+        except OSError as error:
+            raise UserError(f"cannot read {path}: {error.strerror}; replace it") from error
 
     def load(self, data_root: Path) -> RawData:
         from torchvision import datasets

@@ -22,3 +22,4 @@ def test_it_holds_the_digits_of_scikit_learn_stretched_to_255() -> None:
 
 def test_it_has_no_identity_beside_its_name() -> None:
     assert Digits().identity(Path("nowhere")) == {}
+    assert Digits().examples(Path("nowhere")) == len(Digits().load(Path("nowhere")).train.labels)

@@ -118,3 +118,7 @@ def test_a_class_that_only_the_test_part_has_is_named(root: Path) -> None:
 def test_sizes_and_channels_out_of_range_are_refused(image_size: int, channels: int, key: str) -> None:
     with pytest.raises(UserError, match=rf"dataset.source.{key} must be"):
         source(image_size=image_size, channels=channels)
+
+
+def test_it_holds_as_many_examples_as_it_says(root: Path) -> None:
+    assert source().examples(root) == len(source().load(root).train.labels) == 3

@@ -61,3 +61,7 @@ def test_a_damaged_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     file.write_bytes(content)
     with pytest.raises(UserError, match=r"mnist_5k.csv.gz is damaged"):
         Mnist5k().load(Path("nowhere"))
+
+
+def test_it_holds_as_many_examples_as_it_says() -> None:
+    assert Mnist5k().examples(Path("nowhere")) == len(Mnist5k().load(Path("nowhere")).train.labels)

@@ -195,3 +195,17 @@ def test_without_pyarrow_the_extra_is_named(root: Path, monkeypatch: pytest.Monk
 def test_sizes_and_channels_out_of_range_are_refused(image_size: int | None, channels: int | None, key: str) -> None:
     with pytest.raises(UserError, match=rf"dataset.source.{key} must be"):
         source(image_size=image_size, channels=channels)
+
+
+def test_it_holds_as_many_examples_as_it_says(tmp_path: Path) -> None:
+    write(tmp_path, "train-0.parquet", [0, 1, 0])
+    write(tmp_path, "train-1.parquet", [1, 1])
+    write(tmp_path, "test-0.parquet", [1])
+    assert source().examples(tmp_path) == len(source().load(tmp_path).train.labels) == 5
+
+
+def test_a_damaged_file_is_named_where_examples_are_counted(tmp_path: Path) -> None:
+    path = write(tmp_path, "train-0.parquet", [0, 1])
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(UserError, match=r"train-0\.parquet is damaged or no parquet file; replace it"):
+        source().examples(tmp_path)

@@ -143,3 +143,12 @@ def test_labels_that_do_not_go_with_the_images_are_refused(tmp_path: Path, label
 def test_a_set_that_is_none_of_torchvisions_is_refused() -> None:
     with pytest.raises(UserError, match=r"must be one of MNIST, .*, got ImageNet"):
         Torchvision("ImageNet")
+
+
+def test_sets_in_mnists_format_hold_as_many_examples_as_they_say(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    assert Torchvision("MNIST").examples(tmp_path) == len(Torchvision("MNIST").load(tmp_path).train.labels) == 12
+
+
+def test_cifars_sets_have_a_known_size() -> None:
+    assert [Torchvision(name).examples(Path("nowhere")) for name in ("CIFAR10", "CIFAR100")] == [50_000, 50_000]
