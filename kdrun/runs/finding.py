@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection
 from dataclasses import fields
 from difflib import get_close_matches
 
 from kdrun.errors import UserError
-from kdrun.runs.folder import RunFolder, damaged
+from kdrun.runs.folder import DamagedFileError, RunFolder
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
 
@@ -58,18 +57,18 @@ def kind_of(folder: RunFolder) -> str:
 def recalled(store: Store, folder: RunFolder) -> RunSpec:
     """What a finished run is, with its parents, which must be in the store too.
 
-    Raises UserError where `spec.json` is damaged, no longer describes the run (another version of kdrun, or a
-    user's class that has changed since), or a parent is missing.
+    Raises UserError where `spec.json` is damaged, is of kdrun 0.1 or no longer describes the run (another version of
+    kdrun, or a user's class that has changed since), or a parent is missing.
     """
     path = folder.path / "spec.json"
     try:
-        described = json.loads(path.read_text(encoding="utf-8"))
+        described = folder.description()
         values = {field.name: described[field.name] for field in fields(RunSpec)}
         parents = tuple(recalled(store, _parent(store, folder, one)) for one in values["parents"])
         spec = RunSpec(**values | {"parents": parents})
         run_id = spec.run_id
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise damaged(path) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedFileError(path) from error
     if run_id != folder.path.name:
         raise UserError(
             f"{path} describes another run than {folder.path.name}: it is of another version of kdrun, "
