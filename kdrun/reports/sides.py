@@ -77,7 +77,7 @@ def _run(folder: RunFolder, letter: str) -> Side:
     if not folder.is_finished:
         raise UserError(f"{folder.path} is no report and no finished run; `kdrun runs` lists what there is")
     result, spec = folder.result(), folder.description()
-    parents = [path for one in spec["parents"] for path in folder.path.parent.glob(f"*-{one}")]
+    parents = [path for one in spec.get("parents", ()) for path in folder.path.parent.glob(f"*-{one}")]
     cohorts = {path.name: RunFolder(path).description() for path in parents if "peer" in spec["model"]}
     own = _numbers(result, _as_trained(spec, cohorts), str(result["run_id"]))
     names = (str(spec.get("title", own.run_id)), str(result.get("dataset", "")), str(result.get("model", "")))

@@ -251,7 +251,7 @@ class RunFolder:
         return content
 
     def _check_copied_metrics(self) -> None:
-        """Without a result, metrics.csv has the state's first rows: the state is written before it and read after it."""
+        """Without a result, metrics.csv has the state's first rows: that is written before it and read after it."""
         with self._reading(METRICS) as path:
             text = path.read_bytes().decode() if path.is_file() else None
             stored = None if text is None else self.load_state()

@@ -62,7 +62,7 @@ class Summary(NamedTuple):
 
 
 def summary(folder: RunFolder) -> Summary:
-    description, result = _description(folder), _result(folder)
+    description, result = describe(folder), _result(folder)
     state = "finished" if folder.is_finished else "begun"
     if folder.is_of_0_1:
         state += " (0.1)"
@@ -72,7 +72,7 @@ def summary(folder: RunFolder) -> Summary:
     return Summary(folder.path.name, str(description.get("title", "?")), state, *numbers)
 
 
-def _description(folder: RunFolder) -> dict[str, Any]:
+def describe(folder: RunFolder) -> dict[str, Any]:
     """The content of spec.json, also that of kdrun 0.1; {} where it cannot be read."""
     try:
         return folder.description()
