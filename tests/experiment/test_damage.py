@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,12 @@ from carrying import Watching, all_of, assert_same_runs, carry_out, interrupted_
 
 from kdrun.errors import UserError
 from kdrun.experiment.caching import Kind
+from kdrun.experiment.running import begin
 from kdrun.runs.cache import Cache
 from kdrun.runs.cache_folder import CacheFolder
 from kdrun.runs.finding import recalled
 from kdrun.runs.folder import DamagedFileError, RunFolder
+from kdrun.runs.integrity import json_with_digest
 from kdrun.runs.store import Store
 from kdrun.runs.verify import check, verified
 
@@ -119,13 +121,49 @@ def test_verification_names_exactly_the_files_with_flipped_bits(outputs: Path) -
 
 
 def test_metrics_of_a_run_that_goes_on_are_restored_from_its_state(outputs: Path) -> None:
-    begun = next(folder for folder in Store(outputs).folders() if folder.is_started)
-    before = (begun.path / "metrics.csv").read_bytes()
-    (begun.path / "metrics.csv").write_bytes(before[:-3])
-    check(begun)  # nothing keeps the run from going on
-    _, rows = begun.load_state() or ({}, [])
-    begun.restore_metrics(rows)
-    assert (begun.path / "metrics.csv").read_bytes() == before
+    lab = lab_at(outputs)
+    (spec,) = [spec for spec in plan(*SMOKE, "train.student.epochs=4") if lab.store.folder(spec).is_started]
+    path = lab.store.folder(spec).path / "metrics.csv"
+    before = path.read_bytes()
+    assert before.count(b"\n") > 1
+    path.write_bytes(before[:-3])
+    check(lab.store.folder(spec))  # nothing keeps the run from going on
+    begin(spec, lab)
+    assert path.read_bytes() == before
+
+
+def test_a_run_that_is_finished_between_two_looks_at_it_is_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder(tmp_path / "student-a-b-0")
+    folder.path.mkdir()
+    (folder.path / "spec.json").write_bytes(json_with_digest({}))
+    folder.save_state({}, [])
+    look = RunFolder.check
+
+    def finished_before(self: RunFolder, name: str) -> None:
+        if name == "state.pt":
+            result = {"run_id": "x", "test_accuracy": 0.5, "test_examples": 1, "train_seconds": 1.0}
+            folder.finish({}, [], "id\n", [], result)
+        look(self, name)
+
+    monkeypatch.setattr(RunFolder, "check", finished_before)
+    check(folder)
+    assert folder.is_finished
+
+
+def test_a_damaged_table_takes_no_room_from_the_one_that_replaces_it(tmp_path: Path) -> None:
+    specs = plan("controls=[]")
+    carry_out(specs[:1], tmp_path)
+    caching = all_of("table", specs)
+    carry_out(specs, tmp_path / "measured", caching=caching)
+    (measured,) = Cache(tmp_path / "measured").folders()
+    shutil.copytree(measured.path, tmp_path / "cache" / measured.path.name)
+    (folder,) = Cache(tmp_path).folders()
+    folder.file("logits").write_bytes(bytes(folder.file("logits").stat().st_size))
+    enough = Cache(tmp_path).nbytes() + 100
+    assert carry_out(specs, tmp_path, caching=replace(caching, max_bytes=enough)) == []
+    assert folder.file("logits").read_bytes() == measured.file("logits").read_bytes()
 
 
 @pytest.mark.parametrize("kind", ["table", "schedule"])
