@@ -20,13 +20,15 @@ from kdrun.cli.output import Output, output_for
 from kdrun.cli.saved import command_line
 from kdrun.cli.tally import Length, Tally
 from kdrun.config.schema import Config
-from kdrun.errors import RunFailed, UserError
+from kdrun.errors import RunFailed
 from kdrun.experiment.several import Several
 from kdrun.plans import Plan
 from kdrun.plans.build import PointConfig, comparison_plan, teacher_plan
 from kdrun.plans.record import write_record
+from kdrun.runs.folder import DamagedFileError
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
+from kdrun.runs.verify import check
 from kdrun.trackers.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -131,7 +133,7 @@ def _raise_first(failures: Sequence[str]) -> None:
 
 
 def unfinished(plan: Plan, store: Store, *, retrain_damaged: bool) -> list[RunSpec]:
-    """The runs of a plan that are not finished.
+    """The runs of a plan that are not finished, once every file of those that are, or that were begun, is verified.
 
     retrain_damaged: renames the folders of runs whose files are damaged, so that they count as not finished;
         otherwise such a run raises UserError.
@@ -140,11 +142,8 @@ def unfinished(plan: Plan, store: Store, *, retrain_damaged: bool) -> list[RunSp
     for spec in plan.runs:
         folder = store.folder(spec)
         try:
-            if folder.is_finished:
-                folder.check(thorough=retrain_damaged)
-            else:
-                folder.load_state()
-        except UserError:
+            check(folder)
+        except DamagedFileError:
             if not retrain_damaged:
                 raise
             click.echo(f"set aside as {folder.set_aside()}", err=True)

@@ -17,6 +17,7 @@ from kdrun.plans.build import PointConfig
 from kdrun.runs.folder import RunFolder
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
+from kdrun.runs.verify import damaged_files
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,7 +62,9 @@ def print_plan(points: Sequence[PointConfig], plan: Plan, store: Store, console:
 
 
 def state_of(folder: RunFolder) -> str:
-    """new, begun (will go on) or reused."""
+    """new, begun (will go on), reused or damaged."""
+    if damaged_files(folder):
+        return "damaged"
     if folder.is_finished:
         return "reused"
     return "begun" if folder.is_started else "new"

@@ -75,7 +75,7 @@ class Costs:
         views, count = self._data.family(self._spec).count, len(self._data.training_part(self._spec))
         folder = self._folder("table", self._spec)
         sizes = _union(self._passages)
-        new = [name for name in sizes if name not in self._promised and folder.array(name) is None]
+        new = [name for name in sizes if name not in self._promised and not folder.holds(name)]
         extent = f"{count:,} examples x {_count(views, 'view')} ({', '.join(sizes)})"
         return Cost("table", views * count if new else 0, views * count * sum(sizes[name] for name in new), extent)
 
@@ -87,7 +87,7 @@ class Costs:
             length = max(one.specs[0].recipe["epochs"] for one in passages)
             epochs += length
             for epoch in range(length):
-                new = [name for name in sizes if folder.array(name, epoch) is None]
+                new = [name for name in sizes if not folder.holds(name, epoch)]
                 asked += seen if new else 0
                 new_bytes += seen * sum(sizes[name] for name in new)
         extent = (

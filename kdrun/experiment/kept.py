@@ -14,7 +14,7 @@ from torch import Tensor
 from kdrun.experiment.caching import about, folder_name, no_room, teacher_title
 from kdrun.experiment.lab import Lab
 from kdrun.runs.cache import Cache
-from kdrun.runs.cache_folder import CacheFolder, Form
+from kdrun.runs.cache_folder import ABOUT, CacheFolder, Form
 from kdrun.runs.spec import RunSpec
 from kdrun.teachers import Teacher
 from kdrun.teachers.packing import packed
@@ -45,11 +45,12 @@ def table_of(
     arrays, missing = folder.arrays(names)
     if missing:
         with _held(folder.lock(), heed):
-            arrays, missing = folder.arrays(names)  # another process may have filled it meanwhile
+            filled, missing = folder.arrays(missing)  # another process may have filled it meanwhile
             if missing:
                 with live(missing) as teacher:
                     _fill(folder, spec, missing, lab, teacher, listener, heed)
-                arrays, _ = folder.arrays(names)
+                filled |= folder.arrays(missing)[0]
+        arrays |= filled
     return {name: torch.from_numpy(array).to(lab.device) for name, array in arrays.items()}
 
 
@@ -75,6 +76,8 @@ def _fill(
     heed: Callable[[], None],
 ) -> None:
     _remark_damage(folder, names, None, listener)
+    for name in names:  # what cannot be used takes no room
+        folder.file(name).unlink(missing_ok=True)
     data = lab.data(spec.dataset)
     views, count = data.family(spec).count, len(data.training_part(spec))
     dtype, done = DTYPES[spec.teacher_dtype], 0
@@ -133,6 +136,6 @@ def _room(lab: Lab) -> int:
 
 def _remark_damage(folder: CacheFolder, names: Sequence[str], epoch: int | None, listener: Listener) -> None:
     """names: of arrays that cannot be used. The files of some may be there all the same."""
-    for path in (folder.file(name, epoch) for name in names):
-        if path.exists():
-            listener.remarked(f"{path} is damaged: the teacher is asked again")
+    there = [path for name in names if (path := folder.file(name, epoch)).exists()]
+    for path in [folder.path / ABOUT] if there and folder.about_is_damaged() else there:
+        listener.remarked(f"{path} is damaged: the teacher is asked again")

@@ -23,7 +23,7 @@ from kdrun.experiment.build import source_of
 from kdrun.experiment.caching import Caching, Kind
 from kdrun.runs.identity import identity_of, text
 from kdrun.runs.spec import RunSpec
-from kdrun.runs.store import Store, describe
+from kdrun.runs.store import Store
 from kdrun.training.compiling import AS_WRITTEN, Compiling
 from kdrun.training.precision import compute_fp32_as_fp32
 
@@ -131,9 +131,12 @@ class Lab:
         return self._data[key]
 
     def teacher_signals(self, spec: RunSpec) -> Kind | None:
-        """How a teacher's signals reach a run: as decided, within what a run that was begun can go on with."""
+        """How a teacher's signals reach a run: as decided, within what a run that was begun can go on with.
+
+        Raises UserError where the description of a run that was begun is damaged.
+        """
         folder = self.store.folder(spec)
-        began = describe(folder).get("teacher_signals") if folder.is_started else None
+        began = folder.description().get("teacher_signals") if folder.is_started else None
         return self.caching.kind_of(spec, began)
 
     def _load(self, dataset: Mapping[str, Any]) -> Data:

@@ -146,6 +146,7 @@ def _resume(running: Running) -> None:
     running.learner.load_state(state["learner"])
     running.position = Position(*state["position"])
     running.seconds = state["seconds"]
+    running.folder.restore_metrics(running.rows)
 
 
 class Clock:

@@ -16,7 +16,6 @@ from kdrun.reports.comparison import comparison
 from kdrun.reports.points import points
 from kdrun.reports.reading import read_notes, read_runs
 from kdrun.runs.folder import RunFolder
-from kdrun.runs.store import describe
 
 Spec = Mapping[str, Any]
 
@@ -77,11 +76,10 @@ def read_side(folder: Path, letter: str) -> Side:
 def _run(folder: RunFolder, letter: str) -> Side:
     if not folder.is_finished:
         raise UserError(f"{folder.path} is no report and no finished run; `kdrun runs` lists what there is")
-    result, spec = folder.result(), describe(folder)
+    result, spec = folder.result(), folder.description()
     parts = [path for one in _made_of(spec) for path in folder.path.parent.glob(f"*-{one}")]
-    own = _numbers(
-        result, _as_trained(spec, {path.name: describe(RunFolder(path)) for path in parts}), str(result["run_id"])
-    )
+    cohorts = {path.name: RunFolder(path).description() for path in parts if "peer" in spec["model"]}
+    own = _numbers(result, _as_trained(spec, cohorts), str(result["run_id"]))
     names = (str(spec.get("title", own.run_id)), str(result.get("dataset", "")), str(result.get("model", "")))
     entry = Entry(letter, str(result.get("kind", "")), *names, planned=1, runs=(own,), own={})
     return Side(letter, folder.path, "one run", (entry,), lead=0)

@@ -35,8 +35,8 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """`write_bytes` for a JSON object."""
-    write_text(path, json.dumps(content, indent=2) + "\n")
+    """`write_bytes` for a JSON object. Raises ValueError for a number that is not finite, which JSON cannot hold."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def make_folder(path: Path) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from filelock import Timeout
 
@@ -72,19 +72,19 @@ class Summary(NamedTuple):
 
 
 def summary(folder: CacheFolder) -> Summary:
-    teacher = str(folder.about().get("teacher", "?"))
+    about = folder.about() or folder.about_of_0_1()
+    teacher = str(about.get("teacher", "?"))
     changed = folder.path.stat().st_mtime
     made = datetime.fromtimestamp(changed, UTC).strftime("%Y-%m-%d %H:%M")
-    return Summary(folder.path.name, teacher, _holds(folder), nbytes(folder), made)
+    return Summary(folder.path.name, teacher, _extent(folder, about), nbytes(folder), made)
 
 
-def _holds(folder: CacheFolder) -> str:
-    about = folder.about()
+def _extent(folder: CacheFolder, about: Mapping[str, Any]) -> str:
     signals = list(about.get("forms", ()))
-    form = folder.form(signals[0]) if signals else None
-    if form is None:
+    try:
+        (first, second, *_), _ = about["forms"][signals[0]]
+    except (LookupError, TypeError, ValueError):
         return "?"
-    first, second = form.shape[:2]
     if about.get("kind") == "schedule":
         epochs = len({path.name.rsplit(".", 2)[1] for path in folder.path.glob("*.npy")})
         extent = f"{epochs} epochs x {first * second:,} examples, data seed {about.get('data_seed')}"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, fields
 from difflib import get_close_matches
 from typing import Any
 
 from kdrun.errors import UserError
-from kdrun.runs.folder import RunFolder, damaged
-from kdrun.runs.spec import SEMANTICS, RunSpec
-from kdrun.runs.store import Store, describe
+from kdrun.runs.folder import DamagedFileError, RunFolder
+from kdrun.runs.spec import RunSpec
+from kdrun.runs.store import Store
 
 
 def finished(store: Store, kinds: Collection[str]) -> list[RunFolder]:
@@ -25,12 +24,12 @@ def latest(store: Store, kinds: Collection[str], fits: Callable[[RunSpec], bool]
     Raises UserError where there is none.
     """
     of_kind = sorted(finished(store, kinds), key=_finished_at, reverse=True)
-    older = [folder for folder in of_kind if _is_older(describe(folder))]
+    older = [folder for folder in of_kind if folder.is_of_0_1]
     for folder in of_kind:
         if folder not in older and fits(spec := recalled(store, folder)):
             return spec
     if older:
-        raise _made_before(older[0])
+        older[0].description()  # raises the line for a run of kdrun 0.1
     raise UserError(
         f"no finished {' or '.join(kinds)} to show under {store.outputs / 'runs'}; "
         "train one with `kdrun distill`, or name another folder with outputs=DIR"
@@ -65,36 +64,22 @@ def kind_of(folder: RunFolder) -> str:
 def recalled(store: Store, folder: RunFolder) -> RunSpec:
     """What a finished run is, with its parents, which must be in the store too.
 
-    Raises UserError where `spec.json` is damaged, no longer describes the run (another version of kdrun, or a
-    user's class that has changed since), or a parent is missing.
+    Raises UserError where `spec.json` is damaged, is of kdrun 0.1 or no longer describes the run (another version of
+    kdrun, or a user's class that has changed since), or a parent is missing.
     """
     path = folder.path / "spec.json"
     try:
-        described = json.loads(path.read_text(encoding="utf-8"))
-        if _is_older(described):
-            raise _made_before(folder)
+        described = folder.description()
         spec = RunSpec(**_values(described) | _parents(store, folder, described))
         run_id = spec.run_id
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise damaged(path) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedFileError(path) from error
     if run_id != folder.path.name:
         raise UserError(
             f"{path} describes another run than {folder.path.name}: it is of another version of kdrun, "
             "or a class of your own has changed since; run the command that made it again"
         )
     return spec
-
-
-def _is_older(described: Any) -> bool:
-    semantics = described.get("semantics") if isinstance(described, Mapping) else None
-    return isinstance(semantics, int) and semantics < SEMANTICS
-
-
-def _made_before(folder: RunFolder) -> UserError:
-    return UserError(
-        f"{folder.path.name} was made by kdrun 0.1, whose results cannot be reused; "
-        "type the command that made it again, which trains it anew"
-    )
 
 
 def _values(described: Mapping[str, Any]) -> dict[str, Any]:

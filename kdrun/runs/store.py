@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kdrun.errors import UserError
 from kdrun.runs import atomic
-from kdrun.runs.folder import RunFolder, to_csv
+from kdrun.runs.folder import RESULT, SPEC, RunFolder, to_csv
+from kdrun.runs.integrity import json_without_digest
 from kdrun.runs.spec import RunSpec
 
 
@@ -38,14 +38,7 @@ class Store:
 
     def results(self) -> list[dict[str, Any]]:
         """The results of all finished runs; one that cannot be read is left out here and named when it is used."""
-        results = []
-        for folder in self.folders():
-            if folder.is_finished:
-                try:
-                    results.append(folder.result())
-                except UserError:
-                    continue
-        return results
+        return [result for folder in self.folders() if (result := _result(folder))]
 
     def write_results(self) -> Path:
         """Writes results.csv over the store and returns its path."""
@@ -54,27 +47,43 @@ class Store:
         return path
 
 
+class Summary(NamedTuple):
+    """A run as it is listed, in words.
+
+    state: finished, begun or damaged (as far as spec.json and result.json show), with the version where that is 0.1.
+    accuracy: on the test part, in %. seconds: of training.
+    """
+
+    run_id: str
+    title: str
+    state: str
+    accuracy: str
+    seconds: str
+
+
+def summary(folder: RunFolder) -> Summary:
+    description, result = describe(folder), _result(folder)
+    state = "finished" if folder.is_finished else "begun"
+    if folder.is_of_0_1:
+        state += " (0.1)"
+    elif (folder.is_finished and not result) or (folder.files() and not description):
+        state = "damaged"
+    numbers = (f"{100 * result['test_accuracy']:.2f}", f"{result['train_seconds']:.1f}") if result else ("", "")
+    return Summary(folder.path.name, str(description.get("title", "?")), state, *numbers)
+
+
 def describe(folder: RunFolder) -> dict[str, Any]:
-    """What `spec.json` says of a run, or {} where it cannot be read."""
+    """The content of spec.json, also that of kdrun 0.1; {} where it cannot be read."""
     try:
-        described: dict[str, Any] = json.loads((folder.path / "spec.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return described
-
-
-def summaries(store: Store) -> list[tuple[str, str, str, str, str]]:
-    """For each run: its id, what it is, its state (finished, begun, damaged), test accuracy in %, seconds trained."""
-    return [_summary(folder) for folder in store.folders()]
-
-
-def _summary(folder: RunFolder) -> tuple[str, str, str, str, str]:
-    title = str(describe(folder).get("title", "?"))
-    if not folder.is_finished:
-        return folder.path.name, title, "begun", "", ""
-    try:
-        result = folder.result()
+        return folder.description()
     except UserError:
-        return folder.path.name, title, "damaged", "", ""
-    accuracy, seconds = f"{100 * result['test_accuracy']:.2f}", f"{result['train_seconds']:.1f}"
-    return folder.path.name, title, "finished", accuracy, seconds
+        return json_without_digest(folder.path / SPEC) or {} if folder.is_of_0_1 else {}
+
+
+def _result(folder: RunFolder) -> dict[str, Any]:
+    """The result of a run, also of one of kdrun 0.1; {} where there is none that can be read."""
+    try:
+        return folder.result()
+    except UserError:
+        result = json_without_digest(folder.path / RESULT) or {} if folder.is_of_0_1 else {}
+        return result if {"run_id", "test_accuracy", "train_seconds"} <= result.keys() else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from queue import SimpleQueue
@@ -113,11 +112,7 @@ class Tracking:
 
 
 def _rows(store: Store, spec: RunSpec) -> dict[int, Numbers]:
-    path = store.folder(spec).path / "metrics.csv"
-    if not path.is_file():
-        return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        return {int(row["epoch"]): _numbers(row) for row in csv.DictReader(file)}
+    return {int(row["epoch"]): _numbers(row) for row in store.folder(spec).epochs()}
 
 
 def _numbers(row: Mapping[str, Any]) -> Numbers:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from calling import TOY, Kdrun
 
+from kdrun.runs.integrity import json_with_digest
+
 
 def test_a_name_in_brackets_is_shown_as_it_is(kdrun: Kdrun, tmp_path: Path) -> None:
     folder = tmp_path / "outputs" / "runs" / "teacher-a-b-0"
     folder.mkdir(parents=True)
-    (folder / "spec.json").write_text('{"title": "teacher [red]mlp[/]"}')
+    (folder / "spec.json").write_bytes(json_with_digest({"title": "teacher [red]mlp[/]"}))
     assert "teacher [red]mlp[/]" in kdrun("runs").out
 
 

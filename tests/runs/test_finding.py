@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from kdrun.errors import UserError
 from kdrun.runs.finding import finished, latest, named, recalled
 from kdrun.runs.folder import RunFolder
+from kdrun.runs.integrity import json_with_digest
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
 
@@ -99,7 +99,7 @@ def test_a_damaged_description_is_named(store: Store, content: str) -> None:
 
 def test_a_description_of_another_run_is_refused(store: Store) -> None:
     path = store.folder(STUDENT).path / "spec.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"alpha": 0.5}))
+    path.write_bytes(json_with_digest(store.folder(STUDENT).description() | {"alpha": 0.5}))
     with pytest.raises(UserError, match="describes another run"):
         recalled(store, RunFolder(path.parent))
 

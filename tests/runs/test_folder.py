@@ -5,16 +5,20 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from kdrun.errors import UserError
+from kdrun.errors import RunFailed, UserError
 from kdrun.runs import atomic
-from kdrun.runs.folder import RunFolder, to_csv
+from kdrun.runs.folder import CLASSES, METRICS, PREDICTIONS, RESULT, SPEC, WEIGHTS, RunFolder, to_csv
+from kdrun.runs.integrity import json_with_digest, sha256
 from kdrun.runs.store import Store
+from kdrun.runs.verify import check, damaged_files
 
 ROWS = [{"epoch": 1, "train_loss": 0.5}, {"epoch": 2, "train_loss": 0.25, "validation_accuracy": 0.75}]
 
@@ -23,6 +27,7 @@ ROWS = [{"epoch": 1, "train_loss": 0.5}, {"epoch": 2, "train_loss": 0.25, "valid
 def finished(tmp_path: Path) -> RunFolder:
     folder = RunFolder(tmp_path / "runs" / "student-mlp-blobs-0123456789ab")
     folder.path.mkdir(parents=True)
+    (folder.path / "spec.json").write_bytes(json_with_digest({"semantics": 4}))
     folder.save_state({"weights": torch.ones(2)}, ROWS)
     result = {"run_id": folder.path.name, "test_accuracy": 0.5, "test_examples": 2, "train_seconds": 1.5}
     predictions = "id,label,predicted,confidence\n7,1,1,0.9\n4,0,1,0.5\n"
@@ -59,28 +64,45 @@ def _flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-def test_weights_cut_short_are_noticed_before_they_are_read(finished: RunFolder) -> None:
-    _cut(finished.path / "weights.safetensors")
-    with pytest.raises(UserError, match=r"weights\.safetensors is damaged or missing; add --retrain-damaged"):
-        finished.check(thorough=False)
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
 
 
-@pytest.mark.parametrize("content", [None, "id,label,predicted\n0,1,1\n", "id,label\n0,1\n1,0\n"])
-def test_predictions_that_are_not_all_there_are_noticed(finished: RunFolder, content: str | None) -> None:
-    path = finished.path / "predictions.csv"
-    path.unlink() if content is None else path.write_text(content)
-    with pytest.raises(UserError, match=r"predictions\.csv is damaged"):
-        finished.check(thorough=False)
+def test_a_finished_run_has_no_damage(finished: RunFolder) -> None:
+    assert sorted(finished.files()) == sorted(path.name for path in finished.path.iterdir())
+    assert damaged_files(finished) == []
+    check(finished)
 
 
-def test_one_changed_bit_of_the_weights_is_noticed(finished: RunFolder) -> None:
-    finished.check(thorough=True)
-    _flip(finished.path / "weights.safetensors")
-    finished.check(thorough=False)
-    with pytest.raises(UserError, match=r"weights\.safetensors is damaged"):
-        finished.check(thorough=True)
-    with pytest.raises(UserError, match=r"weights\.safetensors is damaged"):
-        finished.weights()
+@pytest.mark.parametrize("name", [SPEC, WEIGHTS, METRICS, PREDICTIONS, CLASSES, RESULT])
+@pytest.mark.parametrize("damage", [_cut, _flip, _empty])
+def test_every_file_that_is_changed_is_named(finished: RunFolder, name: str, damage: Callable[[Path], None]) -> None:
+    damage(finished.path / name)
+    assert damaged_files(finished) == [finished.path / name]
+    with pytest.raises(UserError, match=rf"{re.escape(name)} is damaged or missing; add --retrain-damaged"):
+        check(finished)
+
+
+@pytest.mark.parametrize("name", [SPEC, WEIGHTS, METRICS, PREDICTIONS, CLASSES])
+def test_a_file_that_is_missing_is_named(finished: RunFolder, name: str) -> None:
+    (finished.path / name).unlink()
+    assert damaged_files(finished) == [finished.path / name]
+
+
+def test_the_digests_of_files_are_no_columns_of_the_result(finished: RunFolder) -> None:
+    written = json.loads((finished.path / "result.json").read_text())
+    assert written.keys() - finished.result().keys() == {"files", "sha256"}
+    assert finished.result()["weights_sha256"] == sha256((finished.path / "weights.safetensors").read_bytes())
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_result_that_is_not_finite_is_refused_before_anything_is_written(tmp_path: Path, number: float) -> None:
+    folder = RunFolder(tmp_path / "run")
+    with pytest.raises(RunFailed, match=r"run: test_nll is -?(nan|inf)"):
+        folder.finish({}, [], "", [], {"test_accuracy": 0.5, "test_nll": number})
+    assert not folder.path.exists()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        atomic.write_json(tmp_path / "report.json", {"points": [number]})
 
 
 @pytest.mark.parametrize(
@@ -156,14 +178,11 @@ def test_predictions_epochs_and_class_names_come_back(finished: RunFolder) -> No
     assert finished.class_names() == ["cat", 'a "dog", wet\n']
 
 
-def test_epochs_that_were_cut_short_are_none(finished: RunFolder) -> None:
-    path = finished.path / "metrics.csv"
-    path.write_text(path.read_text()[:-2])  # 0.75 would be read as 0.7
-    assert [row["epoch"] for row in finished.epochs()] == ["1"]
-    path.unlink()
-    assert finished.epochs() == []
-    (finished.path / "classes.csv").unlink()
-    assert finished.class_names() == []
+def test_a_run_without_a_result_has_the_epochs_that_were_written(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    assert folder.epochs() == []
+    folder.save_state({}, ROWS[:1])
+    assert folder.epochs() == [{"epoch": "1", "train_loss": "0.5"}]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from kdrun.data import Images, RawData
+from kdrun.models.taps import Tap
 
 
 @dataclass(frozen=True)
@@ -58,3 +59,26 @@ class ByLength(torch.optim.SGD):
         for one in parameters:
             one.grad /= length
         super().step(closure)
+
+
+class Tied(torch.nn.Module):
+    """Two convolutions share one weight, and the classifier's rows are a part of a larger table's."""
+
+    def __init__(self, *, in_channels: int, image_size: int, num_classes: int, width: int) -> None:
+        super().__init__()
+        self.stem = torch.nn.Conv2d(in_channels, width, 3, padding=1)
+        self.first = torch.nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.first_norm = torch.nn.BatchNorm2d(width)
+        self.second = torch.nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.second_norm = torch.nn.BatchNorm2d(width)
+        self.second.weight = self.first.weight
+        self.table = torch.nn.Embedding(num_classes + 2, width)
+        self.classifier = torch.nn.Linear(width, num_classes)
+        self.classifier.weight = torch.nn.Parameter(self.table.weight[:num_classes])
+        self.layers = {"pooled": Tap("classifier", "input")}
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        maps = self.stem(inputs).relu()
+        maps = self.first_norm(self.first(maps)).relu()
+        maps = self.second_norm(self.second(maps)).relu()
+        return self.classifier(maps.mean((2, 3)))
