@@ -29,6 +29,20 @@ class RunFailed(click.ClickException):
     exit_code = 1
 
 
+def is_users(file: str) -> bool:
+    """Whether a file of Python code is a user's own: outside of kdrun, the standard library and site-packages."""
+    if file.startswith("<") or any(name in Path(file).parts for name in _LIBRARIES):
+        return False
+    return not any(_is_in(file, folder) for folder in (_OWN, *_STANDARD))
+
+
+def is_in_users_code(error: BaseException) -> bool:
+    """Whether a user's own code raised an error, or called what raised it."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return is_users(error.filename)
+    return any(_is_users_frame(frame) for frame in _inner_frames(error))
+
+
 def where(error: BaseException) -> str:
     """The error's type and message, and the place of the user's own code that raised it, in one line.
 
@@ -46,19 +60,25 @@ def where(error: BaseException) -> str:
     return f"{named} ({place})" if place else named
 
 
+Frame = tuple[str, str, int]  # file, top-level package, line
+
+
 def _place(error: BaseException) -> str:
     """`file:line`; empty for an error that was never raised."""
-    frames = list(_frames(error.__traceback__))
-    own = [number for number, (file, _, _) in enumerate(frames) if _is_in(file, _OWN)]
-    # What called kdrun (its entry point, a test) did not raise the error.
-    inner = frames[own[0] :] if own else frames
-    users = [frame for frame in inner if _is_users(frame[0], frame[1])]
-    chosen = users or [frames[number] for number in own] or frames
+    inner = _inner_frames(error)
+    users = [frame for frame in inner if _is_users_frame(frame)]
+    chosen = users or [frame for frame in inner if _is_in(frame[0], _OWN)] or inner
     return f"{_readable(chosen[-1][0])}:{chosen[-1][2]}" if chosen else ""
 
 
-def _frames(traceback: TracebackType | None) -> Iterator[tuple[str, str, int]]:
-    """File, top-level package and line of each frame, the innermost last."""
+def _inner_frames(error: BaseException) -> list[Frame]:
+    """The frames from kdrun's first on, the innermost last: what called kdrun (a test, a script) is left out."""
+    frames = list(_frames(error.__traceback__))
+    first = next((number for number, (file, _, _) in enumerate(frames) if _is_in(file, _OWN)), 0)
+    return frames[first:]
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[Frame]:
     while traceback is not None:
         frame = traceback.tb_frame
         package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
@@ -66,10 +86,8 @@ def _frames(traceback: TracebackType | None) -> Iterator[tuple[str, str, int]]:
         traceback = traceback.tb_next
 
 
-def _is_users(file: str, package: str) -> bool:
-    if file.startswith("<") or package in _PACKAGES or any(name in Path(file).parts for name in _LIBRARIES):
-        return False
-    return not any(_is_in(file, folder) for folder in (_OWN, *_STANDARD))
+def _is_users_frame(frame: Frame) -> bool:
+    return frame[1] not in _PACKAGES and is_users(frame[0])
 
 
 def _is_in(file: str, folder: str) -> bool:

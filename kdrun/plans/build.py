@@ -13,21 +13,24 @@ from kdrun.experiment.build import dataset_description, make
 from kdrun.plans import Plan, PointLabels, Row, Use, Way
 from kdrun.plans.assembled import with_offset
 from kdrun.plans.specs import Specs
+from kdrun.runs.finding import NOBODY
 from kdrun.runs.spec import RunSpec
+from kdrun.runs.trust import Trust
 
 OFFSET = "offset"  # the variant of a row
 
 PointConfig = tuple[Config, str]  # a point's configuration, and its swept overrides as text
 
 
-def comparison_plan(points: Sequence[PointConfig]) -> Plan:
+def comparison_plan(points: Sequence[PointConfig], trust: Trust = NOBODY) -> Plan:
     """For each row of each point: its teachers, and for each seed a baseline, each control and a student.
 
+    trust: what the descriptions of finished runs that teach may name.
     Raises UserError where the data of a point are not there, and for what a mode cannot do.
     """
     labels: list[PointLabels] = []
     uses: list[Use] = []
-    for specs, overrides in _specs(points):
+    for specs, overrides in _specs(points, trust):
         way: Way = make(specs.config.mode["plan"])
         for row in _with_offsets(way.rows(specs)):
             uses += _compared(len(labels), row, specs)
@@ -35,24 +38,24 @@ def comparison_plan(points: Sequence[PointConfig]) -> Plan:
     return Plan(tuple(labels), tuple(uses))
 
 
-def teacher_plan(points: Sequence[PointConfig]) -> Plan:
+def teacher_plan(points: Sequence[PointConfig], trust: Trust = NOBODY) -> Plan:
     """For each point: its teacher."""
     labels: list[PointLabels] = []
     uses: list[Use] = []
-    for specs, overrides in _specs(points):
+    for specs, overrides in _specs(points, trust):
         teacher = specs.teacher()
         uses.append(Use(len(labels), "teacher", "", teacher.seed, teacher, None))
         labels.append(_named(teacher, specs.config, overrides))
     return Plan(tuple(labels), tuple(uses))
 
 
-def _specs(points: Sequence[PointConfig]) -> Iterator[tuple[Specs, str]]:
+def _specs(points: Sequence[PointConfig], trust: Trust) -> Iterator[tuple[Specs, str]]:
     described: dict[str, dict[str, Any]] = {}
     for config, overrides in points:
         key = json.dumps([asdict(config.dataset), config.data_root], sort_keys=True, default=str)
         if key not in described:
             described[key] = dataset_description(asdict(config.dataset), Path(config.data_root))
-        yield Specs(config, described[key]), overrides
+        yield Specs(config, described[key], trust), overrides
 
 
 def _with_offsets(rows: Iterable[Row]) -> Iterator[Row]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from difflib import get_close_matches
+from pathlib import Path
 
 from kdrun.errors import UserError
 from kdrun.runs.folder import RunFolder, damaged
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
+from kdrun.runs.trust import Trust
+
+DEEPEST = 100  # generations of parents
+NOBODY = Trust()
 
 
 def finished(store: Store, kinds: Collection[str]) -> list[RunFolder]:
@@ -18,10 +23,10 @@ def finished(store: Store, kinds: Collection[str]) -> list[RunFolder]:
     return [folder for folder in store.folders() if folder.is_finished and kind_of(folder) in kinds]
 
 
-def latest(store: Store, kinds: Collection[str], fits: Callable[[RunSpec], bool]) -> RunSpec:
+def latest(store: Store, kinds: Collection[str], fits: Callable[[RunSpec], bool], trust: Trust = NOBODY) -> RunSpec:
     """The run of these kinds that was finished last, of those that fit. Raises UserError where there is none."""
     of_kind = sorted(finished(store, kinds), key=_finished_at, reverse=True)
-    for spec in (recalled(store, folder) for folder in of_kind):
+    for spec in (recalled(store, folder, trust) for folder in of_kind):
         if fits(spec):
             return spec
     raise UserError(
@@ -55,27 +60,45 @@ def kind_of(folder: RunFolder) -> str:
     return folder.path.name.partition("-")[0]
 
 
-def recalled(store: Store, folder: RunFolder) -> RunSpec:
+def recalled(
+    store: Store, folder: RunFolder, trust: Trust = NOBODY, reached: dict[str, RunSpec | None] | None = None
+) -> RunSpec:
     """What a finished run is, with its parents, which must be in the store too.
 
-    Raises UserError where `spec.json` is damaged, no longer describes the run (another version of kdrun, or a
-    user's class that has changed since), or a parent is missing.
+    trust: what its description may name beside kdrun's own. reached: runs by id that were read on the way to this one,
+    None for those whose parents are being read.
+    Raises UserError where `spec.json` is damaged, names what is not trusted, no longer describes the run (another
+    version of kdrun, or a user's class or file that has changed since), or a parent is missing.
     """
-    path = folder.path / "spec.json"
+    path, name = folder.path / "spec.json", folder.path.name
+    reached = {} if reached is None else reached
+    if (known := reached.get(name)) is not None:
+        return known
+    _check_chain(path, name, reached)
+    reached[name] = None
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
+        trust.check(described, path)
         values = {field.name: described[field.name] for field in fields(RunSpec)}
-        parents = tuple(recalled(store, _parent(store, folder, one)) for one in values["parents"])
+        parents = tuple(recalled(store, _parent(store, folder, one), trust, reached) for one in values["parents"])
         spec = RunSpec(**values | {"parents": parents})
         run_id = spec.run_id
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise damaged(path) from error
-    if run_id != folder.path.name:
+    if run_id != name:
         raise UserError(
-            f"{path} describes another run than {folder.path.name}: it is of another version of kdrun, "
-            "or a class of your own has changed since; run the command that made it again"
+            f"{path} describes another run than {name}: it is of another version of kdrun, "
+            "or a class or file of your own has changed since; run the command that made it again"
         )
+    reached[name] = spec
     return spec
+
+
+def _check_chain(path: Path, name: str, reached: Mapping[str, RunSpec | None]) -> None:
+    if name in reached:
+        raise UserError(f"{path} describes a run that is its own parent; no run of kdrun is, remove its folder")
+    if sum(spec is None for spec in reached.values()) >= DEEPEST:
+        raise UserError(f"{path} is a parent of a parent, {DEEPEST} times over; no run of kdrun is, remove its folder")
 
 
 def _parent(store: Store, child: RunFolder, fingerprint: str) -> RunFolder:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from kdrun.runs.code import digests
+from kdrun.runs.code import digests, with_contents
 
 Kind = Literal["teacher", "baseline", "control", "student"]
 
@@ -60,8 +60,8 @@ class RunSpec:
 
     @cached_property
     def fingerprint(self) -> str:
-        """12 hexadecimal digits of the SHA-256 of the canonical description."""
-        text = json.dumps(self.description(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        """12 hexadecimal digits of the SHA-256 of the canonical description, files by their content."""
+        text = json.dumps(with_contents(self.description()), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
@@ -135,7 +135,7 @@ class RunSpec:
 
     def description(self) -> dict[str, Any]:
         """Everything that identifies the run, as plain JSON types; parents by their fingerprints."""
-        fields = asdict(self) | {"parents": [parent.fingerprint for parent in self.parents]}
+        fields = asdict(replace(self, parents=())) | {"parents": [parent.fingerprint for parent in self.parents]}
         code = digests(fields)
         return {"semantics": SEMANTICS} | fields | ({"code": code} if code else {})
 

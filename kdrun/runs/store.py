@@ -57,10 +57,10 @@ class Store:
 def describe(folder: RunFolder) -> dict[str, Any]:
     """What `spec.json` says of a run, or {} where it cannot be read."""
     try:
-        described: dict[str, Any] = json.loads((folder.path / "spec.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        described = json.loads((folder.path / "spec.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
-    return described
+    return described if isinstance(described, dict) else {}
 
 
 def summaries(store: Store) -> list[tuple[str, str, str, str, str]]:
