@@ -31,7 +31,7 @@ MOST_FILES = 10_000  # of a folder
 MOST_BYTES = 2**40  # of a file; the system's own files of no real size (/proc/kcore) have more
 
 _SUFFIXES = (*EXTENSION_SUFFIXES, *SOURCE_SUFFIXES, *BYTECODE_SUFFIXES)  # in the order of Python's own search
-_ZOO = "kdrun.models.zoo.build"
+ZOO = "kdrun.models.zoo.build"  # its weights are a library's
 
 
 def digests(config: Any) -> dict[str, str]:
@@ -226,14 +226,15 @@ def _digest_of(listing: Any) -> str:
 def _resolved(value: Any, key: str) -> Any:
     if isinstance(value, Mapping):
         resolved = {name: _resolved(one, name) for name, one in value.items()}
-        if value.get("_target_") == _ZOO and value.get("weights") is not None:
+        if value.get("_target_") == ZOO and value.get("weights") is not None:
             from kdrun.models.zoo import resolved_weights  # takes torchvision's 2 s
 
             resolved["weights"] = resolved_weights(value.get("model"), value["weights"])
         return resolved
     if isinstance(value, list | tuple):
         return [_resolved(one, key) for one in value]
-    content = _content(value, key) if isinstance(value, str) and value and key not in _NEVER_PATHS else None
+    is_text = isinstance(value, str) and value.strip("./~ ")  # "." or "/" would be everything there is
+    content = _content(value, key) if is_text and key not in _NEVER_PATHS else None
     return value if content is None else {"content": content}
 
 
