@@ -131,7 +131,7 @@ class Trust:
         """Why this must not even be imported; None where it may."""
         if place is None:
             return f"{shown('.'.join(keys))} names an object, where none belongs"
-        if not isinstance(target, str) or not all(part.isidentifier() for part in target.split(".")):
+        if not isinstance(target, str) or not _is_dotted(target):
             return f"_target_ must be the dotted name of a class, got {shown(target)}"
         if (place, target) in kdruns_own() or self._has(place, target) or self._module(target):
             return None
@@ -202,6 +202,10 @@ def _named_in(root: Path) -> list[tuple[str | None, str]]:
         if isinstance(target, str)
         for place in [_place(keys, _PLACES_IN_CONF)]
     ]
+
+
+def _is_dotted(name: str) -> bool:
+    return "." in name and all(part.isidentifier() for part in name.split("."))
 
 
 def _check_name(name: str) -> None:

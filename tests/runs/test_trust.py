@@ -131,7 +131,7 @@ NESTED = [
     ("anything", SHELL, "names an object, where none belongs"),
     ("_target_", "os.system", "names an object, where none belongs"),
     ("model._target_", ["os.system"], "_target_ must be the dotted name of a class"),
-    ("model._target_", {"_target_": "os.system"}, "names 'os.system' as part of another object"),
+    ("model._target_", {"_target_": "os.system"}, "_target_ must be the dotted name of a class"),
     ("model._target_", 7, "_target_ must be the dotted name of a class, got 7"),
     ("model._args_", ["touch sentinel"], "the key model._args_ is not taken from a finished run"),
     ("model._partial_", True, "the key model._partial_"),
@@ -233,7 +233,7 @@ def forged(outputs: Path, kind: str, dotted: str, value: Any) -> Path:
     try:
         parents = tuple(recalled(Store(outputs), named(Store(outputs), one)) for one in described["parents"])
         values = {field.name: described[field.name] for field in fields(RunSpec)} | {"parents": parents}
-        return folder.rename(folder.with_name(RunSpec(**values).run_id.replace("/", "_")[:200]))
+        return folder.rename(folder.with_name(RunSpec(**values).run_id.replace("/", "_").replace("\x1b", "_")))
     except Exception:  # noqa: BLE001 - a description of which no run could be made
         return folder
 
@@ -394,13 +394,20 @@ def test_a_command_runs_nothing_that_a_store_names(
     assert sorted(outputs.rglob("*")) == before
 
 
+def test_a_folders_name_does_not_reach_the_terminal_as_it_is(kdrun: Kdrun, outputs: Path) -> None:
+    folder = forged(outputs, "teacher", "model._target_", "os.system")
+    folder.rename(folder.with_name("teacher-\x1b[2J-1"))
+    ended = kdrun("explain", "teacher")
+    assert (ended.code, "teacher-?[2J-1" in ended.err, "\x1b" in ended.err) == (2, True, False)
+
+
 def test_a_module_in_the_store_is_not_imported_where_the_store_is_the_working_folder(
     kdrun: Kdrun, outputs: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.move(here / "lies_here.py", outputs / "lies_here.py")
-    forged(outputs, "teacher", "model._target_", "lies_here.Net")
+    run = forged(outputs, "teacher", "model._target_", "lies_here.Net").name
     monkeypatch.chdir(outputs)
-    ended = kdrun("explain", "--text", "outputs=.")
+    ended = kdrun("explain", "--text", "outputs=.", run)
     assert ended.code == 2
     assert "if you trust " in ended.err
     assert f"{outputs / 'lies_here.py'}, add --trust lies_here, or --config-dir DIR" in ended.err
@@ -437,6 +444,9 @@ def network(**given):
 """
 
 
+NUMBERS = "dropout: 0.0\ninput_dropout: 0.0\nmax_norm: null\n"
+
+
 @pytest.fixture
 def own(here: Path) -> Path:
     """A user's module and configuration."""
@@ -446,8 +456,9 @@ def own(here: Path) -> Path:
     (here / "mine_of_trust_pkg" / "__init__.py").write_text("")
     (here / "mine_of_trust_pkg" / "sub.py").write_text("from kdrun.models.mlp import Mlp\nclass Net(Mlp): ...\n")
     (here / "cfg" / "model").mkdir(parents=True)
-    (here / "cfg" / "model" / "mine.yaml").write_text("name: mine\n_target_: mine_of_trust.Net\nwidths: [8]\n")
-    (here / "cfg" / "model" / "made.yaml").write_text("name: made\n_target_: mine_of_trust.network\nwidths: [8]\n")
+    for name, target in (("mine", "Net"), ("made", "network")):
+        file = here / "cfg" / "model" / f"{name}.yaml"
+        file.write_text(f"name: {name}\n_target_: mine_of_trust.{target}\nwidths: [8]\n{NUMBERS}")
     return here
 
 
@@ -504,7 +515,7 @@ def test_what_the_user_trusts_is_taken(outputs: Path, trust: list[str], place: s
         ("targets", "mine_of_trust.Plain", "it must be a class with the method signals"),
         ("term", "mine_of_trust.Plain", "it must be a class whose objects can be called"),
         ("model", "mine_of_trust_too.Net", "it names 'mine_of_trust_too.Net' as a network"),
-        ("model", "mine_of_trust", "it names 'mine_of_trust' as a network"),
+        ("model", "mine_of_trust", "_target_ must be the dotted name of a class, got 'mine_of_trust'"),
         ("model", "mine_of_trust_pkg.sub.Net", "add --trust mine_of_trust_pkg.sub"),
     ],
 )
