@@ -77,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _told(error: click.ClickException) -> int:
-    message = " ".join(error.format_message().split())
+    # A store or a data set of somebody else may have names that would move the cursor or colour what follows.
+    message = "".join(one if one.isprintable() else "?" for one in " ".join(error.format_message().split()))
     context = getattr(error, "ctx", None)
     hint = f" (see `{context.command_path} --help`)" if context else ""
     click.echo(f"Error: {message}{hint}", err=True)

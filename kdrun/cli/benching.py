@@ -20,6 +20,7 @@ from kdrun.errors import UserError
 from kdrun.plans.build import PointConfig, comparison_plan
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
+from kdrun.runs.trust import Trust
 
 if TYPE_CHECKING:
     from kdrun.executors import Executor
@@ -33,6 +34,7 @@ def time_step(
     *,
     overrides: Sequence[str],
     config_dir: Sequence[Path],
+    trust: Sequence[str],
     rounds: int,
     seconds: float,
     workers: int,
@@ -44,7 +46,7 @@ def time_step(
 
     composer = Composer(config_dir)
     config = _timed(composer.config(one_point(overrides, composer.groups, "bench")))
-    with _laboratory([(config, "")]) as (specs, lab, executor):
+    with _laboratory([(config, "")], Trust.of(trust, config_dir)) as (specs, lab, executor):
         measured = bench_step(
             specs[0],
             config.tau,
@@ -62,6 +64,7 @@ def time_sweep(
     *,
     overrides: Sequence[str],
     config_dir: Sequence[Path],
+    trust: Sequence[str],
     rounds: int,
     seconds: float,
     k: int,
@@ -78,18 +81,25 @@ def time_sweep(
         [(_timed(composer.config(point)), "") for point in expand([*typed, taus], composer.groups)]
         for typed in (overrides, uncached)
     )
-    with _laboratory(together) as of_all, _laboratory(alone) as of_each:
+    trusted = Trust.of(trust, config_dir)
+    with _laboratory(together, trusted) as of_all, _laboratory(alone, trusted) as of_each:
         measured = bench_sweep(of_all, of_each, rounds=rounds, seconds=seconds, told=_rounds_told(rounds, quiet))
     _print(measured | {"settings": list(overrides)}, as_json)
 
 
 def time_startup(
-    *, overrides: Sequence[str], config_dir: Sequence[Path], rounds: int, as_json: bool, quiet: bool
+    *,
+    overrides: Sequence[str],
+    config_dir: Sequence[Path],
+    trust: Sequence[str],
+    rounds: int,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """`kdrun bench startup`."""
     from kdrun.bench.startup import bench_startup
 
-    measured = bench_startup([*_options(config_dir), *overrides], rounds=rounds, told=_told(quiet))
+    measured = bench_startup([*_options(config_dir, trust), *overrides], rounds=rounds, told=_told(quiet))
     counted = {"sweep_points": POINTS, "sweep_composes": _composes(config_dir), "settings": list(overrides)}
     _print(measured | counted, as_json)
 
@@ -98,6 +108,7 @@ def time_scaling(
     *,
     overrides: Sequence[str],
     config_dir: Sequence[Path],
+    trust: Sequence[str],
     rounds: int,
     points: int,
     examples: int,
@@ -109,11 +120,14 @@ def time_scaling(
     from kdrun.bench.scaling import Size, bench_scaling
 
     smallest = Size(points, examples, epochs)
-    _print(bench_scaling([*_options(config_dir), *overrides], smallest, rounds=rounds, told=_told(quiet)), as_json)
+    _print(
+        bench_scaling([*_options(config_dir, trust), *overrides], smallest, rounds=rounds, told=_told(quiet)), as_json
+    )
 
 
-def _options(config_dir: Sequence[Path]) -> list[str]:
-    return [word for folder in config_dir for word in ("--config-dir", str(folder))]
+def _options(config_dir: Sequence[Path], trust: Sequence[str]) -> list[str]:
+    folders = [word for folder in config_dir for word in ("--config-dir", str(folder))]
+    return [*folders, *(word for module in trust for word in ("--trust", module))]
 
 
 def _composes(config_dir: Sequence[Path]) -> int:
@@ -137,11 +151,11 @@ def _timed(config: Config) -> Config:
 
 
 @contextmanager
-def _laboratory(points: Sequence[PointConfig]) -> Iterator[tuple[list[RunSpec], Lab, Executor]]:
+def _laboratory(points: Sequence[PointConfig], trust: Trust) -> Iterator[tuple[list[RunSpec], Lab, Executor]]:
     """The points' students, with a lab whose store is empty and goes away."""
     config = points[0][0]
     executor = executor_of(replace(config, executor={**config.executor, "state_every_s": float("inf")}))
-    uses = comparison_plan(points).uses
+    uses = comparison_plan(points, trust).uses
     specs = list(dict.fromkeys(use.spec for use in uses if use.role == "student"))
     if not all(spec.is_trained for spec in specs):
         raise UserError(

@@ -28,6 +28,7 @@ from kdrun.plans.record import write_record
 from kdrun.runs.folder import DamagedFileError
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
+from kdrun.runs.trust import Trust
 from kdrun.runs.verify import check
 from kdrun.trackers.tracking import Tracking
 
@@ -44,6 +45,7 @@ def compare(
     overrides: Sequence[str],
     experiment: str | None,
     config_dir: Sequence[Path],
+    trust: Sequence[str],
     dry_run: bool,
     retrain_damaged: bool,
     quiet: bool,
@@ -52,13 +54,13 @@ def compare(
 ) -> None:
     """`distill` and `sweep`: train what is new, write the report, print it."""
     output = output_for(as_json=as_json, quiet=quiet, dry_run=dry_run)
-    config, plan = points[0][0], comparison_plan(points)
+    config, plan = points[0][0], comparison_plan(points, Trust.of(trust, config_dir))
     store = Store(Path(config.outputs))
     if dry_run:
         print_plan(points, plan, store, result_console())
         return
     failures = _carry_out(plan, config, store, output, retrain_damaged=retrain_damaged)
-    folder = write_record(plan, store, command, command_line(command, experiment, config_dir, overrides))
+    folder = write_record(plan, store, command, command_line(command, experiment, config_dir, overrides, trust))
     store.write_results()
     if any(use.role == "student" and store.folder(use.spec).is_finished for use in plan.uses):
         output.compared(folder)
@@ -66,11 +68,19 @@ def compare(
 
 
 def teach(
-    points: Sequence[PointConfig], *, dry_run: bool, retrain_damaged: bool, quiet: bool, as_json: bool, **_: Any
+    points: Sequence[PointConfig],
+    *,
+    config_dir: Sequence[Path],
+    trust: Sequence[str],
+    dry_run: bool,
+    retrain_damaged: bool,
+    quiet: bool,
+    as_json: bool,
+    **_: Any,
 ) -> None:
     """`train-teacher`: train it unless it is there, and say how good it is and where it lies."""
     output = output_for(as_json=as_json, quiet=quiet, dry_run=dry_run)
-    config, plan = points[0][0], teacher_plan(points)
+    config, plan = points[0][0], teacher_plan(points, Trust.of(trust, config_dir))
     store = Store(Path(config.outputs))
     if dry_run:
         print_plan(points, plan, store, result_console())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,6 +11,7 @@ import click
 
 from kdrun.cli.explain import KEYS, KINDS
 from kdrun.cli.opening import show_page
+from kdrun.cli.saved import command_line
 from kdrun.config.compose import Composer
 from kdrun.config.grid import expand
 from kdrun.config.schema import Config
@@ -22,6 +22,7 @@ from kdrun.explorer.view import View, view
 from kdrun.runs.finding import latest, named, recalled
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
+from kdrun.runs.trust import Trust
 from kdrun.training.precision import choose_device
 
 
@@ -34,10 +35,12 @@ class Exploration:
     command: str
 
 
-def explored(words: Sequence[str], example: int | None) -> Exploration:
+def explored(
+    words: Sequence[str], example: int | None, config_dir: Sequence[Path] = (), trusted: Sequence[str] = ()
+) -> Exploration:
     """Finds the run that was asked for, and asks its networks about the test examples.
 
-    words: at most one run, and overrides. example: a test example's id.
+    words: at most one run, and overrides. example: a test example's id. config_dir, trusted: as of `Trust.of`.
     Raises UserError for words that cannot be read, a run that is not there or has no teacher, missing data.
     """
     names, overrides = [word for word in words if "=" not in word], [word for word in words if "=" in word]
@@ -45,12 +48,14 @@ def explored(words: Sequence[str], example: int | None) -> Exploration:
         raise UserError(f"`kdrun explain` shows one run, got {len(names)}: {', '.join(names)}")
     config = _config(overrides)
     store = Store(Path(config.outputs))
-    spec = _named(store, names[0]) if names else latest(store, KINDS, _can_be_shown)
+    trust = Trust.of(trusted, config_dir)
+    spec = _named(store, names[0], trust) if names else latest(store, KINDS, _can_be_shown, trust)
     lab = Lab(store, choose_device(config.device), Path(config.data_root))
     tau, alpha = _knobs(config, overrides, spec)
     shown = view(answers(spec, lab), tau=tau, alpha=alpha, example=example)
-    again = ["kdrun", "explain", spec.run_id, *overrides, *([] if example is None else ["--example", str(example)])]
-    return Exploration(shown, store.outputs / "explain" / spec.run_id, shlex.join(again))
+    words = [spec.run_id, *overrides, *([] if example is None else ["--example", str(example)])]
+    again = command_line("explain", None, config_dir, words, trusted)
+    return Exploration(shown, store.outputs / "explain" / spec.run_id, again)
 
 
 def print_tables(exploration: Exploration) -> None:
@@ -86,8 +91,8 @@ def _config(overrides: Sequence[str]) -> Config:
     return composer.config(point)
 
 
-def _named(store: Store, name: str) -> RunSpec:
-    spec = recalled(store, named(store, name))
+def _named(store: Store, name: str, trust: Trust) -> RunSpec:
+    spec = recalled(store, named(store, name), trust)
     if not _can_be_shown(spec):
         raise UserError(f"{spec.run_id} has no teacher; name a distilled run or a teacher (`kdrun runs`)")
     return spec

@@ -73,11 +73,18 @@ _CONFIG_DIR = click.option(
     metavar="DIR",
     help="Add a folder of your own YAML files, laid out like conf/. May be given more than once.",
 )
+trust_option = click.option(
+    "--trust",
+    multiple=True,
+    metavar="MODULE",
+    help="Run classes of this module that finished runs name (or this one class, by its full name); those that "
+    "--config-dir names are trusted already. May be given more than once.",
+)
 
 
 def takes_settings(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the arguments of a command that takes a configuration and trains nothing to keep."""
-    return _SETTINGS(_CONFIG_DIR(command))
+    return _SETTINGS(_CONFIG_DIR(trust_option(command)))
 
 
 def takes_overrides(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -92,6 +99,7 @@ def takes_overrides(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Begin with a saved command line of experiments/.",
         ),
         _CONFIG_DIR,
+        trust_option,
         click.option("--dry-run", is_flag=True, help="Print the configuration and the plan; train and write nothing."),
         click.option(
             "--retrain-damaged",

@@ -28,12 +28,19 @@ def with_saved(command: str, experiment: str | None, overrides: Sequence[str]) -
     return [*kept, *overrides]
 
 
-def command_line(command: str, experiment: str | None, config_dirs: Sequence[Path], overrides: Sequence[str]) -> str:
+def command_line(
+    command: str,
+    experiment: str | None,
+    config_dirs: Sequence[Path],
+    overrides: Sequence[str],
+    trusted: Sequence[str] = (),
+) -> str:
     """The command as it was typed, for the report."""
     import shlex
 
     chosen = ["-e", experiment] if experiment else []
     chosen += [word for folder in config_dirs for word in ("--config-dir", str(folder))]
+    chosen += [word for module in trusted for word in ("--trust", module)]
     return shlex.join(["kdrun", command, *chosen, *overrides])
 
 

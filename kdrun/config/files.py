@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from kdrun.errors import UserError
 
@@ -32,7 +33,7 @@ def groups(config_dirs: Iterable[Path] = ()) -> dict[str, list[str]]:
     found: dict[str, dict[str, Path]] = {}
     for root in (conf_dir(), *config_dirs):
         if not root.is_dir():
-            raise UserError(f"no config folder {root}; name a folder that exists with --config-dir")
+            raise _no_folder(root)
         for path in root.glob("*/**/*.yaml"):
             group, _, option = path.relative_to(root).with_suffix("").as_posix().partition("/")
             first = found.setdefault(group, {}).setdefault(option, path)
@@ -45,9 +46,18 @@ def groups(config_dirs: Iterable[Path] = ()) -> dict[str, list[str]]:
 
 def check_readable(config_dirs: Iterable[Path]) -> None:
     """Raises UserError with the name of a users' file that is no YAML file of keys and values."""
+    for root in config_dirs:
+        for _ in contents(root):
+            pass
+
+
+def contents(root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The content of each YAML file of a folder, with the group that it lies in. Raises as `check_readable` does."""
     import yaml
 
-    for path in (path for root in config_dirs for path in sorted(root.glob("*/**/*.yaml"))):
+    if not root.is_dir():
+        raise _no_folder(root)
+    for path in sorted(root.glob("*/**/*.yaml")):
         try:
             content = yaml.safe_load(_text(path))
         except (ValueError, yaml.YAMLError) as error:
@@ -56,6 +66,7 @@ def check_readable(config_dirs: Iterable[Path]) -> None:
             raise UserError(f"cannot read {path}: {line}{getattr(error, 'problem', error)}") from error
         if not isinstance(content, dict):
             raise UserError(f"cannot read {path}: it must hold keys and values, such as `name: mine`")
+        yield path.relative_to(root).parts[0], content
 
 
 def first_comment(group: str, option: str, config_dirs: Iterable[Path] = ()) -> str:
@@ -77,6 +88,10 @@ def options_with(key: str) -> list[str]:
     group, _, name = key.partition(".")
     paths = sorted((conf_dir() / group).glob("*.yaml")) if group and name else []
     return [f"{group}={path.stem}" for path in paths if name in (yaml.safe_load(_text(path)) or {})]
+
+
+def _no_folder(root: Path) -> UserError:
+    return UserError(f"no config folder {root}; name a folder that exists with --config-dir")
 
 
 def _text(path: Path) -> str:

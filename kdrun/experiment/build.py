@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from click import ClickException
+
 from kdrun.data.sizes import part_sizes
 from kdrun.data.sources.folder import files_digest
-from kdrun.errors import UserError
+from kdrun.errors import UserError, is_in_users_code, where
+from kdrun.runs.code import ZOO
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
 
     from kdrun.data import Source
     from kdrun.modes.loss import Term
+    from kdrun.runs.spec import RunSpec
     from kdrun.signals import Pair, Signals
     from kdrun.training.learner import Update
 
@@ -26,11 +32,27 @@ OF_THE_LOSS = ("weight", "warmup_epochs", "mix", "label_weight")
 _NOT_MADE = (ImportError, TypeError, AttributeError, ValueError)
 
 
+@contextmanager
+def users_errors(doing: str) -> Iterator[None]:
+    """What a user's own code raises inside becomes a UserError of one line with its file and line; all else passes.
+
+    doing: what failed, for the line. For what runs before training.
+    """
+    try:
+        yield
+    except ClickException:
+        raise
+    except Exception as error:
+        if not is_in_users_code(error):
+            raise
+        raise UserError(f"{doing}: {where(error)}") from error
+
+
 def make(config: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
     """What `_target_` names, called with `args`, the rest of the configuration and `kwargs`.
 
-    Raises UserError where the target does not exist or does not take the keys; a UserError raised by the
-    target itself comes through as it is.
+    Raises UserError where the target does not exist or does not take the keys, and for whatever a user's own code
+    raises; a UserError raised by the target itself comes through as it is.
     """
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
@@ -38,21 +60,37 @@ def make(config: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
     try:
         # Hydra would take values among `kwargs` for configuration.
         return instantiate(dict(config), _convert_="all", _partial_=True)(*args, **kwargs)
-    except (InstantiationException, *_NOT_MADE) as error:
-        cause = error.__cause__ if isinstance(error, InstantiationException) else error
-        if isinstance(cause, UserError):
+    except ClickException:
+        raise
+    except Exception as error:
+        cause = _without_hydra(error)
+        if isinstance(cause, ClickException):
             raise cause from None
-        if cause is None or isinstance(cause, _NOT_MADE):
-            reason = " ".join(str(cause or error).split())[:200]
+        if is_in_users_code(cause):
+            raise UserError(f"cannot make {config.get('_target_')}: {where(cause)}") from error
+        if isinstance(cause, (InstantiationException, *_NOT_MADE)):
+            reason = " ".join(str(cause).split())[:200]
             raise UserError(f"cannot make {config.get('_target_')}: {reason}") from error
         raise cause from error
+
+
+def _without_hydra(error: BaseException) -> BaseException:
+    """The error that Hydra has wrapped; its own where it found nothing to call."""
+    from hydra.errors import InstantiationException
+
+    while isinstance(error, InstantiationException) and error.__cause__ is not None:
+        error = error.__cause__
+    # Hydra's own words for a module that cannot be imported; within them, what the module's code raised.
+    inner = error.__cause__
+    return inner if isinstance(error, ImportError) and inner is not None and is_in_users_code(inner) else error
 
 
 def reads_labels(config: Mapping[str, Any]) -> bool:
     """Whether the class that `_target_` names says that it reads labels."""
     from hydra.utils import get_object
 
-    return bool(getattr(get_object(config["_target_"]), "reads_labels", False))
+    with users_errors(f"cannot import {config['_target_']}"):
+        return bool(getattr(get_object(config["_target_"]), "reads_labels", False))
 
 
 def source_of(dataset: Mapping[str, Any]) -> Source:
@@ -79,7 +117,8 @@ def content_of(dataset: Mapping[str, Any], data_root: Path) -> dict[str, Any]:
     Raises UserError where the data are not there and cannot be had.
     """
     source = source_of(dataset)
-    content = dict(source.identity(data_root))
+    with users_errors(f"cannot identify the data of {dataset['name']}"):
+        content = dict(source.identity(data_root))
     declared: tuple[str, ...] | None = getattr(type(source), "places", None)
     places = dict(_named_files(dataset["source"], data_root, "")) if declared is None else dict.fromkeys(declared)
     return {"content": content} | ({"places": places} if places else {})
@@ -130,11 +169,21 @@ def network_of(model: Mapping[str, Any], image_shape: tuple[int, int, int], num_
     return network.to(memory_format=torch.channels_last)  # what convolutions are fastest in
 
 
+def without_weights(spec: RunSpec) -> RunSpec:
+    """A finished run's spec, to build its network from: a library's weights, which its own replace, are not read."""
+
+    def unread(model: Mapping[str, Any]) -> dict[str, Any]:
+        members = {"members": [unread(one) for one in model["members"]]} if "members" in model else {}
+        return {**model, **members, **({"read_weights": False} if model.get("_target_") == ZOO else {})}
+
+    return replace(spec, model=unread(spec.model))
+
+
 def shapes_of(network: nn.Module, name: str, images: tuple[int, int, int], num_classes: int) -> Signals:
     """Shapes of the logits and of every layer that a network names, for images (C, H, W). Costs no arithmetic.
 
     network: on the meta device. name: what to call it in the error.
-    Raises UserError when its logits do not have one column for each class.
+    Raises UserError when its logits do not have one column for each class, and for what a user's own code raises.
     """
     import torch
 
@@ -142,9 +191,14 @@ def shapes_of(network: nn.Module, name: str, images: tuple[int, int, int], num_c
     from kdrun.models.taps import layers_of
 
     tapped = TappedNetwork(network, layers_of(network))
-    with torch.no_grad():
+    shape = "x".join(map(str, images))
+    with torch.no_grad(), users_errors(f"{name} cannot take two images of {shape} (on the meta device, shapes alone)"):
         signals = tapped(torch.zeros(2, *images, device="meta"))
     tapped.close()
+    logits: object = signals.logits  # whatever a user's network returns
+    if not isinstance(logits, torch.Tensor):
+        kind = type(logits).__name__
+        raise UserError(f"{name} returns a {kind}; its forward must return one tensor of logits (B, {num_classes})")
     if tuple(signals.logits.shape) != (2, num_classes):
         given = "x".join(map(str, signals.logits.shape[1:]))
         raise UserError(f"{name} gives {given} outputs, but the data set has {num_classes} classes")

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from kdrun.experiment.build import users_errors
 from kdrun.experiment.lab import Data
 from kdrun.experiment.memory import StepMemory, step_memory
 from kdrun.experiment.networks import Parts, mode_from, shapes_only
@@ -78,7 +79,10 @@ def describe(spec: RunSpec, data: Data) -> Description:
     mode.trained.to("meta").train()  # a term may have been given tensors that are elsewhere (ids of examples)
     adapters = {name: dict(_adapters(term.knowledge, name)) for name, term, _ in parts.taught()}
     networks = _networks(spec, parts, teachers, batch)
-    with _watched(chain.from_iterable(some.values() for some in adapters.values())) as called:
+    with (
+        _watched(chain.from_iterable(some.values() for some in adapters.values())) as called,
+        users_errors(f"{spec.title} cannot form its losses"),
+    ):
         memory: StepMemory | str
         try:
             memory = step_memory(mode, teachers, batch, spec.recipe["optimizer"], spec.precision)

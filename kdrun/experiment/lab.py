@@ -19,7 +19,7 @@ from kdrun.data.shown import epoch_length, shown
 from kdrun.data.split import Part, Splits, split
 from kdrun.data.views import Crop
 from kdrun.errors import UserError
-from kdrun.experiment.build import source_of
+from kdrun.experiment.build import source_of, users_errors
 from kdrun.experiment.caching import Caching, Kind
 from kdrun.runs.identity import identity_of, text
 from kdrun.runs.spec import RunSpec
@@ -140,7 +140,9 @@ class Lab:
         return self.caching.kind_of(spec, began)
 
     def _load(self, dataset: Mapping[str, Any]) -> Data:
-        raw = source_of(dataset).load(self.data_root)
+        source = source_of(dataset)
+        with users_errors(f"cannot load {dataset['name']}"):
+            raw = source.load(self.data_root)
         splits = split(
             raw,
             test_size=dataset["test_size"],

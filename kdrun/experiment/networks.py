@@ -10,7 +10,7 @@ from torch import nn
 
 from kdrun.data.classes import class_indices
 from kdrun.errors import UserError
-from kdrun.experiment.build import make, network_of, reads_labels, shapes_of, terms_of
+from kdrun.experiment.build import make, network_of, reads_labels, shapes_of, terms_of, users_errors
 from kdrun.experiment.lab import Data
 from kdrun.experiment.special import check_special
 from kdrun.knowledge import Tempered
@@ -73,7 +73,8 @@ def parts_of(spec: RunSpec, data: Data, device: torch.device, kept: Callable[[Ru
         if hasattr(term.knowledge, "export"):
             if spec.teacher is None:
                 raise UserError(f"knowledge {name} takes over a teacher's classifier, and here is none; choose another")
-            exported = term.knowledge.export(exported, kept(spec.teacher))
+            with users_errors(f"knowledge {name} cannot export its network"):
+                exported = term.knowledge.export(exported, kept(spec.teacher))
     return Parts(network, pair, terms, exported)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from kdrun.experiment.build import update_of
+from kdrun.experiment.build import update_of, without_weights
 from kdrun.experiment.caching import Kind
 from kdrun.experiment.lab import Data, Lab
 from kdrun.experiment.networks import mode_from, parts_of
@@ -120,7 +120,7 @@ def finished_network(spec: RunSpec, lab: Lab) -> nn.Module:
     """A finished run's network on the device. Raises UserError when its weights are damaged."""
     network = lab.networks.get(spec.fingerprint)
     if network is None:
-        network = mode_of(spec, lab).student
+        network = mode_of(without_weights(spec), lab).student
         network.load_state_dict(lab.store.folder(spec).weights(), strict=not isinstance(network, FromParents))
         lab.networks[spec.fingerprint] = network.to(lab.device)
     return network

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kdrun.errors import UserError
+from kdrun.errors import UserError, where
 from kdrun.knowledge import made_up
 from kdrun.knowledge.made_up import example_pair
 from kdrun.knowledge.trial import Make, Verdict, bare_tensors, build, finite, gradients, largest, value_of
@@ -61,7 +61,7 @@ def _run(name: str, check: Callable[[Make, Pair], Verdict], make: Make, pair: Pa
             warnings.simplefilter("ignore")
             passed, detail = check(make, pair)
     except _LOSS_ERRORS as error:
-        passed, detail = False, f"{type(error).__name__}: {' '.join(str(error).split()):.100}"
+        passed, detail = False, where(error)
     return Check(name, passed, detail)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from difflib import get_close_matches
 from pickle import UnpicklingError
 from warnings import catch_warnings, simplefilter
@@ -41,7 +44,13 @@ class TorchvisionNetwork(nn.Module):
 
 
 def build(
-    *, model: str, weights: str | None, in_channels: int, image_size: int, num_classes: int
+    *,
+    model: str,
+    weights: str | None,
+    in_channels: int,
+    image_size: int,
+    num_classes: int,
+    read_weights: bool = True,
 ) -> TorchvisionNetwork:
     """A torchvision classification network.
 
@@ -49,16 +58,19 @@ def build(
     weights: None for random ones, DEFAULT or the name of a set of weights; they are downloaded at the first
         use and take images of three channels. A classifier for other than their number of classes is drawn
         anew.
+    read_weights: false for the network that such weights belong to without the weights, where others will be loaded;
+        nothing is downloaded then. They are not read on the meta device either.
     Raises UserError for an unknown name, weights that cannot be had or do not fit, and images the network
     cannot take.
     """
     _require_known(model)
+    on_meta = torch.get_default_device().type == "meta"
     # Some of these networks compute with numbers while they are built, which the meta device cannot.
     with torch.device("cpu"):
         if weights is None:
             body = _untrained(model, in_channels, num_classes)
         else:
-            body = _trained(model, weights, in_channels, num_classes)
+            body = _trained(model, weights, in_channels, num_classes, read=read_weights and not on_meta)
     for module in body.modules():
         if hasattr(module, "inplace"):
             # What enters an activation must still be there to be read afterwards.
@@ -84,7 +96,35 @@ def _untrained(model: str, in_channels: int, num_classes: int) -> nn.Module:
     return body
 
 
-def _trained(model: str, weights: str, in_channels: int, num_classes: int) -> nn.Module:
+def resolved_weights(model: object, weights: object) -> dict[str, str]:
+    """What the name of weights stands for in the torchvision that is here: their full name, and the hash of their file.
+
+    Where torchvision does not know them, its version.
+    """
+    import torchvision
+
+    try:
+        chosen = torchvision.models.get_model_weights(model)[weights]
+        name, url = str(chosen), str(chosen.url)
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return {"torchvision": torchvision.__version__}
+    digits = re.search(r"-([0-9a-f]{8,})\.\w+$", url)
+    return {"name": name, "hash": digits[1] if digits else url}
+
+
+@contextmanager
+def _unread() -> Iterator[None]:
+    """torchvision's functions then make the network that weights belong to (its size, its heads, how it scales its
+    input, which are not those of weights=None), and leave its weights random."""
+    from unittest.mock import patch
+
+    from torchvision.models import WeightsEnum
+
+    with patch.object(WeightsEnum, "get_state_dict", return_value={}), patch.object(nn.Module, "load_state_dict"):
+        yield
+
+
+def _trained(model: str, weights: str, in_channels: int, num_classes: int, *, read: bool) -> nn.Module:
     from torchvision.models import get_model, get_model_weights
 
     known = list(get_model_weights(model).__members__)
@@ -96,7 +136,8 @@ def _trained(model: str, weights: str, in_channels: int, num_classes: int) -> nn
             " type weights=null for random weights"
         )
     try:
-        body: nn.Module = get_model(model, weights=weights, progress=False)
+        with nullcontext() if read else _unread():
+            body: nn.Module = get_model(model, weights=weights, progress=False)
     except (
         OSError,
         EOFError,

@@ -15,22 +15,25 @@ from kdrun.plans import Plan, PointLabels, Row, Use, Way
 from kdrun.plans.assembled import with_offset
 from kdrun.plans.listed import check_beginnings
 from kdrun.plans.specs import Specs
+from kdrun.runs.finding import NOBODY
 from kdrun.runs.spec import RunSpec
+from kdrun.runs.trust import Trust
 
 OFFSET = "offset"  # the variant of a row
 
 PointConfig = tuple[Config, str]  # a point's configuration, and its swept overrides as text
 
 
-def comparison_plan(points: Sequence[PointConfig]) -> Plan:
+def comparison_plan(points: Sequence[PointConfig], trust: Trust = NOBODY) -> Plan:
     """For each row of each point: its teachers, and for each seed a baseline, each control and a student.
 
+    trust: what the descriptions of finished runs that teach may name.
     Raises UserError where the data of a point are not there, for what a mode cannot do, and for a finished run that
     would teach a network that begins as its own did.
     """
     labels: list[PointLabels] = []
     uses: list[Use] = []
-    for specs, overrides in _specs(points):
+    for specs, overrides in _specs(points, trust):
         way: Way = make(specs.config.mode["plan"])
         rows = list(_with_offsets(way.rows(specs)))
         check_beginnings(specs.finished_teachers, [one.run for row in rows for one in row.learners])
@@ -40,18 +43,18 @@ def comparison_plan(points: Sequence[PointConfig]) -> Plan:
     return Plan(tuple(labels), tuple(uses))
 
 
-def teacher_plan(points: Sequence[PointConfig]) -> Plan:
+def teacher_plan(points: Sequence[PointConfig], trust: Trust = NOBODY) -> Plan:
     """For each point: its teacher."""
     labels: list[PointLabels] = []
     uses: list[Use] = []
-    for specs, overrides in _specs(points):
+    for specs, overrides in _specs(points, trust):
         teacher = specs.teacher()
         uses.append(Use(len(labels), "teacher", "", teacher.seed, teacher, None))
         labels.append(_named(teacher, specs, overrides))
     return Plan(tuple(labels), tuple(uses))
 
 
-def _specs(points: Sequence[PointConfig]) -> Iterator[tuple[Specs, str]]:
+def _specs(points: Sequence[PointConfig], trust: Trust) -> Iterator[tuple[Specs, str]]:
     described: dict[str, dict[str, Any]] = {}
     whole: dict[str, int | None] = {}
     for config, overrides in points:
@@ -61,7 +64,7 @@ def _specs(points: Sequence[PointConfig]) -> Iterator[tuple[Specs, str]]:
             described[key] = dataset_description(dataset, data_root)
         if key not in whole and {config.train_size, config.teacher_train_size} != {None}:
             whole[key] = training_examples(dataset, data_root)
-        yield Specs(_with_sizes(config, whole.get(key)), described[key]), overrides
+        yield Specs(_with_sizes(config, whole.get(key)), described[key], trust), overrides
 
 
 def _with_sizes(config: Config, whole: int | None) -> Config:

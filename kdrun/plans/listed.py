@@ -16,17 +16,19 @@ from kdrun.runs.finding import named, recalled
 from kdrun.runs.identity import identity_of, text
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
+from kdrun.runs.trust import Trust
 
 
-def finished_run(name: str, outputs: Path, dataset: Mapping[str, Any]) -> RunSpec:
+def finished_run(name: str, outputs: Path, dataset: Mapping[str, Any], trust: Trust) -> RunSpec:
     """The finished run with this id, or the only one whose id or fingerprint begins so.
 
     dataset: what the run must have been trained and tested on, as the description of a data set.
+    trust: what its description may name.
     Raises UserError where there is no such run, and for one of other data: it may have seen what is tested on here.
     """
     store = Store(outputs)
     try:
-        spec = recalled(store, named(store, name))
+        spec = recalled(store, named(store, name), trust)
     except UserError as error:
         near = get_close_matches(name, files.groups()["teacher"], n=1)
         hint = f", or did you mean the network {near[0]}?" if near else ""

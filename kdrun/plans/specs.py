@@ -14,15 +14,22 @@ from kdrun.errors import UserError
 from kdrun.plans.assembled import assembled, averaged
 from kdrun.plans.listed import check_distinct, finished_run
 from kdrun.plans.specialists import committee_of, specialists
+from kdrun.runs.finding import NOBODY
 from kdrun.runs.spec import RunSpec, without_teacher
+from kdrun.runs.trust import Trust
 
 
 @dataclass(frozen=True)
 class Specs:
-    """The run specs of one point. dataset: as `kdrun.experiment.build.dataset_description` gives it."""
+    """The run specs of one point.
+
+    dataset: as `kdrun.experiment.build.dataset_description` gives it. trust: what the descriptions of finished runs
+    that teach may name.
+    """
 
     config: Config
     dataset: Mapping[str, Any]
+    trust: Trust = NOBODY
 
     def with_student(self, model: Mapping[str, Any]) -> Specs:
         """The same point with another network as its student."""
@@ -85,7 +92,7 @@ class Specs:
         """What `teachers` lists: each a network that is trained as a teacher, or a finished run of any kind."""
         config = self.config
         listed = [
-            finished_run(one, Path(config.outputs), self.dataset)
+            finished_run(one, Path(config.outputs), self.dataset, self.trust)
             if isinstance(one, str)
             else self.taught_by_labels(one, config.teacher_seed)
             for one in config.teachers

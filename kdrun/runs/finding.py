@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, fields
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from kdrun.errors import UserError
 from kdrun.runs.folder import DamagedFileError, RunFolder
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
+from kdrun.runs.trust import Trust
+
+DEEPEST = 100  # generations of parents
+NOBODY = Trust()
 
 
 def finished(store: Store, kinds: Collection[str]) -> list[RunFolder]:
@@ -18,7 +23,7 @@ def finished(store: Store, kinds: Collection[str]) -> list[RunFolder]:
     return [folder for folder in store.folders() if folder.is_finished and kind_of(folder) in kinds]
 
 
-def latest(store: Store, kinds: Collection[str], fits: Callable[[RunSpec], bool]) -> RunSpec:
+def latest(store: Store, kinds: Collection[str], fits: Callable[[RunSpec], bool], trust: Trust = NOBODY) -> RunSpec:
     """The run of these kinds that was finished last, of those that fit; runs of kdrun 0.1 are passed over.
 
     Raises UserError where there is none.
@@ -26,7 +31,7 @@ def latest(store: Store, kinds: Collection[str], fits: Callable[[RunSpec], bool]
     of_kind = sorted(finished(store, kinds), key=_finished_at, reverse=True)
     older = [folder for folder in of_kind if folder.is_of_0_1]
     for folder in of_kind:
-        if folder not in older and fits(spec := recalled(store, folder)):
+        if folder not in older and fits(spec := recalled(store, folder, trust)):
             return spec
     if older:
         older[0].description()  # raises the line for a run of kdrun 0.1
@@ -61,24 +66,38 @@ def kind_of(folder: RunFolder) -> str:
     return folder.path.name.partition("-")[0]
 
 
-def recalled(store: Store, folder: RunFolder) -> RunSpec:
+def recalled(
+    store: Store, folder: RunFolder, trust: Trust = NOBODY, reached: dict[str, RunSpec | None] | None = None
+) -> RunSpec:
     """What a finished run is, with its parents, which must be in the store too.
 
-    Raises UserError where `spec.json` is damaged, is of kdrun 0.1 or no longer describes the run (another version of
-    kdrun, or a user's class that has changed since), or a parent is missing.
+    trust: what its description may name beside kdrun's own. reached: runs by id that were read on the way to this one,
+     None for those whose parents are being read.
+    Raises UserError where `spec.json` is damaged, is of kdrun 0.1, names what is not trusted or no longer describes the
+    run (another version of kdrun, or a user's class or file that has changed since), or a parent is missing.
     """
-    path = folder.path / "spec.json"
+    path, name = folder.path / "spec.json", folder.path.name
+    reached = {} if reached is None else reached
+    if (known := reached.get(name)) is not None:
+        return known
+    _check_chain(path, name, reached)
+    reached[name] = None
     try:
         described = folder.description()
-        spec = RunSpec(**_values(described) | _parents(store, folder, described))
-        run_id = spec.run_id
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedFileError(path) from error
-    if run_id != folder.path.name:
-        raise UserError(
-            f"{path} describes another run than {folder.path.name}: it is of another version of kdrun, "
-            "or a class of your own has changed since; run the command that made it again"
+        trust.check(described, path)
+        parents = _parents(
+            described, lambda role, one: recalled(store, _parent(store, role, folder, one), trust, reached)
         )
+        spec = RunSpec(**_values(described) | parents)
+        run_id = spec.run_id
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedFileError(path) from error
+    if run_id != name:
+        raise UserError(
+            f"{path} describes another run than {name}: it is of another version of kdrun, "
+            "or a class or file of your own has changed since; run the command that made it again"
+        )
+    reached[name] = spec
     return spec
 
 
@@ -91,15 +110,20 @@ def _values(described: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _parents(store: Store, folder: RunFolder, described: Mapping[str, Any]) -> dict[str, Any]:
-    def parent(role: str, fingerprint: str) -> RunSpec:
-        return recalled(store, _parent(store, role, folder, fingerprint))
-
+def _parents(described: Mapping[str, Any], parent: Callable[[str, str], RunSpec]) -> dict[str, Any]:
+    """The fields of a spec that are runs. parent: reads one, by its role in words and its fingerprint."""
     single = {"teacher": "the teacher of", "starts_from": "the start of"}
     found: dict[str, Any] = {
         name: parent(role, described[name]) for name, role in single.items() if described.get(name) is not None
     }
     return found | {"made_of": tuple(parent("a part of", one) for one in described.get("made_of", ()))}
+
+
+def _check_chain(path: Path, name: str, reached: Mapping[str, RunSpec | None]) -> None:
+    if name in reached:
+        raise UserError(f"{path} describes a run that is its own parent; no run of kdrun is, remove its folder")
+    if sum(spec is None for spec in reached.values()) >= DEEPEST:
+        raise UserError(f"{path} is a parent of a parent, {DEEPEST} times over; no run of kdrun is, remove its folder")
 
 
 def _parent(store: Store, role: str, child: RunFolder, fingerprint: str) -> RunFolder:

@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 
 from kdrun.errors import RunFailed, UserError
 from kdrun.runs import atomic
-from kdrun.runs.identity import digest, identity
+from kdrun.runs.identity import digest
 from kdrun.runs.integrity import (
     LAST_WITHOUT_DIGESTS,
     DigestMismatchError,
@@ -39,7 +39,7 @@ from kdrun.runs.integrity import (
     sha256,
     sha256_of_file,
 )
-from kdrun.runs.spec import RunSpec
+from kdrun.runs.spec import RunSpec, identity_in
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,7 +120,7 @@ class RunFolder:
         described = spec.description()
         try:
             stored = self.description()
-            same = digest(identity({key: stored[key] for key in described if key in stored})) == spec.fingerprint
+            same = digest(identity_in({key: stored[key] for key in described if key in stored})) == spec.fingerprint
         except (UserError, ValueError, KeyError, TypeError, AttributeError):
             return
         present = stored | described | {"title": spec.title}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from kdrun.runs.code import digests
+from kdrun.runs.code import digests, with_contents
 from kdrun.runs.identity import digest, identity
 from kdrun.seeding import seed_of_side
 
@@ -71,7 +71,7 @@ class RunSpec:
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What of the description changes the result (see `kdrun.runs.identity`)."""
-        return identity(self.description())
+        return identity_in(self.description())
 
     @cached_property
     def fingerprint(self) -> str:
@@ -177,6 +177,11 @@ class RunSpec:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RunSpec) and self.fingerprint == other.fingerprint
+
+
+def identity_in(description: Mapping[str, Any]) -> dict[str, Any]:
+    """The identity in a description, whose keys must be those of `RunSpec.description` alone."""
+    return identity(with_contents(description))
 
 
 def without_teacher(examples: Mapping[str, Any]) -> dict[str, Any]:

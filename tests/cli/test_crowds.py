@@ -82,7 +82,7 @@ def test_an_assistants_students_stand_beside_the_teachers_own(kdrun: Kdrun, tmp_
     assert list(students["teacher"]) == ["mlp64", "mlp30"]
     assert "8 runs: 3 finished before, 5 to train" in ended.err
     assert offline in {path.name for path in tmp_path.glob("outputs/runs/student-*")}
-    for command in (("report",), ("runs",), ("explain", "--text")):
+    for command in (("report",), ("runs",), ("explain", *TOY[:2], "--text")):
         assert kdrun(*command).code == 0
 
 
@@ -96,7 +96,7 @@ def test_a_teacher_that_is_an_ensemble_or_was_taught_can_be_explained(kdrun: Kdr
     kdrun("distill", *CHAIN, "controls=[]", "teacher.members=2")
     for name in ("teacher-mlp64x2-*", "teacher-mlp30-*"):
         (run,) = (path.name for path in tmp_path.glob(f"outputs/runs/{name}"))
-        told = kdrun("explain", "--text", run)
+        told = kdrun("explain", *TOY[:2], "--text", run)
         assert told.code == 0
         assert [line.split()[0] for line in told.out.splitlines()[:2]] == ["network", "teacher"]
         assert "baseline" not in told.out

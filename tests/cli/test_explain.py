@@ -14,6 +14,7 @@ from click.shell_completion import ShellComplete
 
 from kdrun.cli import cli
 
+OWN = TOY[:2]  # the toy data are of a class that is not kdrun's
 CONTROLS = "controls=[class_mean,label_smoothing]"
 
 
@@ -46,7 +47,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 def test_it_writes_a_page_and_csv_beside_the_runs_and_leaves_the_runs_alone(kdrun: Kdrun, outputs: Path) -> None:
     before = _files(outputs / "runs")
     run = _run(outputs, "student")
-    ended = kdrun("explain", run)
+    ended = kdrun("explain", *OWN, run)
     assert ended.code == 0, ended.err
     assert ended.out == f"outputs/explain/{run}/explain.html\n"
     assert _files(outputs / "runs") == before
@@ -58,13 +59,13 @@ def test_it_writes_a_page_and_csv_beside_the_runs_and_leaves_the_runs_alone(kdru
         "similarity.csv",
     }
     page = (folder / "explain.html").read_text(encoding="utf-8")
-    assert f"kdrun explain {run}" in page
+    assert f"kdrun explain --config-dir {OWN[1]} {run}" in page
     assert "://" not in page
 
 
 def test_its_numbers_are_those_of_the_runs(kdrun: Kdrun, outputs: Path) -> None:
     run = _run(outputs, "student")
-    assert kdrun("explain", run, "tau=1").code == 0
+    assert kdrun("explain", *OWN, run, "tau=1").code == 0
     with (outputs / "runs" / run / "predictions.csv").open() as file:
         said = {row["id"]: float(row["confidence"]) for row in csv.DictReader(file)}
     with (outputs / "explain" / run / "examples.csv").open() as file:
@@ -77,7 +78,7 @@ def test_its_numbers_are_those_of_the_runs(kdrun: Kdrun, outputs: Path) -> None:
 def test_text_prints_tables_and_writes_nothing(kdrun: Kdrun, outputs: Path) -> None:
     before = _files(outputs)
     run = _run(outputs, "student")
-    shown = kdrun("explain", run, "--text")
+    shown = kdrun("explain", *OWN, run, "--text")
     assert shown.code == 0, shown.err
     assert "tau 3, alpha 0.6" in shown.out
     baseline = re.search(r"baseline-\S+", shown.out)
@@ -90,30 +91,30 @@ def test_text_prints_tables_and_writes_nothing(kdrun: Kdrun, outputs: Path) -> N
 
 
 def test_tau_alpha_and_the_example_can_be_chosen(kdrun: Kdrun, outputs: Path) -> None:
-    first = kdrun("explain", "--text", "tau=7", "alpha=0.2", _run(outputs, "student"))
+    first = kdrun("explain", *OWN, "--text", "tau=7", "alpha=0.2", _run(outputs, "student"))
     assert "tau 7, alpha 0.2" in first.out
     (example,) = re.findall(r"--example ID\): (\d+)", first.out)
-    assert f"Test example {example}, labelled" in kdrun("explain", "--text", "--example", example).out
+    assert f"Test example {example}, labelled" in kdrun("explain", *OWN, "--text", "--example", example).out
 
 
 def test_without_a_name_it_takes_the_run_that_was_finished_last(kdrun: Kdrun, outputs: Path) -> None:
     teacher = _run(outputs, "teacher")
     for path in (outputs / "runs").glob("student-*/result.json"):
         path.unlink()
-    assert kdrun("explain").out == f"outputs/explain/{teacher}/explain.html\n"
-    shown = kdrun("explain", "--text")
+    assert kdrun("explain", *OWN).out == f"outputs/explain/{teacher}/explain.html\n"
+    shown = kdrun("explain", *OWN, "--text")
     assert "baseline" not in shown.out
 
 
 def test_a_missing_baseline_is_said(kdrun: Kdrun, outputs: Path) -> None:
     for path in (outputs / "runs").glob("baseline-*"):
         shutil.rmtree(path)
-    shown = kdrun("explain", "--text")
+    shown = kdrun("explain", *OWN, "--text")
     assert "The store has no baseline for this run" in shown.out
 
 
 def test_a_control_is_shown_with_its_teacher(kdrun: Kdrun, outputs: Path) -> None:
-    shown = kdrun("explain", "--text", _control(outputs, has_teacher=True))
+    shown = kdrun("explain", *OWN, "--text", _control(outputs, has_teacher=True))
     assert shown.code == 0, shown.err
     assert "pull on" in shown.out
     assert "another loss than response/kd" in shown.out
@@ -122,11 +123,11 @@ def test_a_control_is_shown_with_its_teacher(kdrun: Kdrun, outputs: Path) -> Non
 def test_the_page_is_opened_on_request(kdrun: Kdrun, outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr("webbrowser.open", lambda address: not opened.append(address))
-    assert kdrun("explain", "--open").code == 0
+    assert kdrun("explain", *OWN, "--open").code == 0
     assert opened[0].startswith("file:///")
     assert opened[0].endswith("/explain.html")
     monkeypatch.setattr("webbrowser.open", lambda address: False)
-    refused = kdrun("explain", "--open")
+    refused = kdrun("explain", *OWN, "--open")
     assert refused.code == 2
     assert "open outputs/explain/" in refused.err
 
@@ -151,7 +152,7 @@ def test_the_page_is_opened_on_request(kdrun: Kdrun, outputs: Path, monkeypatch:
 )
 @pytest.mark.usefixtures("outputs")
 def test_a_mistake_is_answered_in_one_line(kdrun: Kdrun, arguments: tuple[str, ...], answer: str) -> None:
-    ended = kdrun("explain", *arguments)
+    ended = kdrun("explain", *OWN, *arguments)
     assert ended.code == 2
     assert answer in ended.err
     assert ended.err.count("\n") == 1
@@ -159,7 +160,7 @@ def test_a_mistake_is_answered_in_one_line(kdrun: Kdrun, arguments: tuple[str, .
 
 def test_a_run_without_a_teacher_is_not_explained(kdrun: Kdrun, outputs: Path) -> None:
     for run in (_run(outputs, "baseline"), _control(outputs, has_teacher=False)):
-        ended = kdrun("explain", run)
+        ended = kdrun("explain", *OWN, run)
         assert ended.code == 2
         assert f"{run} has no teacher; name a distilled run or a teacher" in ended.err
 

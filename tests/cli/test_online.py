@@ -51,7 +51,7 @@ def test_a_co_trained_teacher_stands_in_the_table_and_can_be_explored(kdrun: Kdr
     (teacher,) = runs[runs["role"] == "teacher"]["run_id"]
     assert set(runs["teacher"]) == {"mlp30"}
     assert runs[runs["role"] == "student"]["agreement"].tolist() != [""]
-    assert kdrun("explain", teacher, "--text").code == 0
+    assert kdrun("explain", *TOY[:2], teacher, "--text").code == 0
 
 
 def test_what_has_no_teacher_is_not_explained_and_the_latest_is_what_can_be(kdrun: Kdrun, tmp_path: Path) -> None:
@@ -62,12 +62,12 @@ def test_what_has_no_teacher_is_not_explained_and_the_latest_is_what_can_be(kdru
         ((), "no finished student or teacher to show under"),
         ((peer,), f"{peer} has no teacher; name a"),
     ):
-        refused = kdrun("explain", "--text", *words)
+        refused = kdrun("explain", *TOY[:2], "--text", *words)
         assert (refused.code, refused.err.count("\n")) == (2, 1)
         assert told in refused.err
     assert kdrun("train-teacher", *TOY).code == 0
     assert kdrun(*online, "tau=2").code == 0
-    latest = kdrun("explain", "--text")
+    latest = kdrun("explain", *TOY[:2], "--text")
     assert latest.code == 0, latest.err
     assert "teacher-" in latest.out
 

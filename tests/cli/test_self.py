@@ -28,7 +28,7 @@ def test_a_student_that_nobody_else_teaches_has_no_teacher_in_its_report(
     assert row[["teacher", "teacher_accuracy", "agreement", "compression"]].isna().all()
     assert kdrun("report", report.name).code == 0
     run = next(path.name for path in Path("outputs/runs").glob("student-*"))
-    refused = kdrun("explain", run)
+    refused = kdrun("explain", *TOY[:2], run)
     assert (refused.code, "has no teacher; name a distilled run" in refused.err) == (2, True)
 
 
@@ -44,7 +44,7 @@ def test_generations_are_rows_with_the_mean_of_their_teachers(kdrun: Kdrun) -> N
     assert second["teacher_accuracy"] == pytest.approx(first["student_accuracy_mean"])
     assert mean["variant"] == "ensemble of generations 1 to 2"
     assert "lacks" not in (report / "report.html").read_text()
-    assert kdrun("explain", "--text", _run_of("1001")).code == 0
+    assert kdrun("explain", *TOY[:2], "--text", _run_of("1001")).code == 0
 
 
 def _run_of(seed: str) -> str:

@@ -21,7 +21,7 @@ def test_the_report_shows_generalist_committee_and_both_students_and_names_the_c
     taught = kdrun("train-teacher", *COMMAND[1:])
     assert "teacher mlp30+2specialists on blobs" in taught.out
     (student, _) = sorted(tmp_path.glob("outputs/runs/student-*"))
-    assert kdrun("explain", student.name, "--text").code == 0
+    assert kdrun("explain", *TOY[:2], student.name, "--text").code == 0
 
 
 def test_too_many_specialists_are_refused_before_anything_trains(kdrun: Kdrun, tmp_path: Path) -> None:

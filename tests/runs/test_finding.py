@@ -89,7 +89,7 @@ def test_a_run_that_is_not_finished_is_not_found(store: Store) -> None:
         named(store, "student")
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"kind": "student"}'])
+@pytest.mark.parametrize("content", ["", '{"kind": "student"}', "[" * 100_000])
 def test_a_damaged_description_is_named(store: Store, content: str) -> None:
     path = store.folder(STUDENT).path / "spec.json"
     path.write_text(content)
