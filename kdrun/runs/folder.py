@@ -83,11 +83,10 @@ class RunFolder:
             same = digest(identity({key: stored[key] for key in described if key in stored})) == spec.fingerprint
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return
-        present = stored | described | {"title": spec.title}
-        if not same or present == stored:
-            return
-        with suppress(Timeout), self.lock().acquire(timeout=0):
-            atomic.write_json(path, present)
+        present = stored | described | {"title": spec.title} if same else stored
+        if present != stored:
+            with suppress(Timeout), self.lock().acquire(timeout=0):
+                atomic.write_json(path, present)
 
     def save_state(self, state: Mapping[str, Any], rows: Sequence[Row]) -> None:
         """Keeps a training state with the epochs before it; both files are written whole, the rows first.
