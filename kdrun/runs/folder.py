@@ -69,6 +69,9 @@ class RunFolder:
     def start(self, spec: RunSpec, notes: Mapping[str, Any]) -> None:
         """Writes down what the run is. notes: how it began, which is no part of what it is."""
         atomic.make_folder(self.path)
+        self._write_spec(spec, notes)
+
+    def _write_spec(self, spec: RunSpec, notes: Mapping[str, Any]) -> None:
         atomic.write_json(self.path / "spec.json", spec.description() | {"title": spec.title, **notes})
 
     def update_spec(self, spec: RunSpec) -> None:
@@ -77,16 +80,16 @@ class RunFolder:
         So runs are read back with the present place of their data. The file stays as it is where it describes another
         run, cannot be read, or another process holds the run's lock.
         """
-        path, described = self.path / "spec.json", spec.description()
+        described = spec.description()
         try:
-            stored = json.loads(path.read_text(encoding="utf-8"))
+            stored = json.loads((self.path / "spec.json").read_text(encoding="utf-8"))
             same = digest(identity({key: stored[key] for key in described if key in stored})) == spec.fingerprint
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return
-        present = stored | described | {"title": spec.title} if same else stored
-        if present != stored:
+        if same and any(stored.get(key) != value for key, value in described.items()):
+            notes = {key: value for key, value in stored.items() if key not in (*described, "title")}
             with suppress(Timeout), self.lock().acquire(timeout=0):
-                atomic.write_json(path, present)
+                self._write_spec(spec, notes)
 
     def save_state(self, state: Mapping[str, Any], rows: Sequence[Row]) -> None:
         """Keeps a training state with the epochs before it; both files are written whole, the rows first.
