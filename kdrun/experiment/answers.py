@@ -12,7 +12,7 @@ from kdrun.errors import UserError
 from kdrun.experiment.build import content_of
 from kdrun.experiment.lab import Lab
 from kdrun.experiment.running import finished_network
-from kdrun.runs.identity import identity_of
+from kdrun.runs.identity import identity_of, text
 from kdrun.runs.spec import RunSpec
 from kdrun.training.evaluation import logits_of
 
@@ -78,7 +78,7 @@ def _check_data(spec: RunSpec, lab: Lab) -> None:
     except UserError as error:
         reason = error.message.partition(";")[0]
         raise UserError(f"cannot read the data of {spec.run_id}: {reason}; {remedy}") from error
-    if identity_of("dataset", here) != identity_of("dataset", spec.dataset):
+    if text(identity_of("dataset", here)) != text(identity_of("dataset", spec.dataset)):
         raise UserError(
             f"the {spec.dataset['name']} data under {lab.data_root} are not those that {spec.run_id} was trained and "
             f"tested on; {remedy}"

@@ -104,7 +104,11 @@ class RunFolder:
     def start(self, spec: RunSpec, notes: Mapping[str, Any]) -> None:
         """Writes down what the run is. notes: how it began, which is no part of what it is."""
         atomic.make_folder(self.path)
-        atomic.write_bytes(self.path / SPEC, json_with_digest(spec.description() | {"title": spec.title, **notes}))
+        self._write_spec(spec, notes)
+
+    def _write_spec(self, spec: RunSpec, notes: Mapping[str, Any]) -> None:
+        content = spec.description() | {"title": spec.title, **notes}
+        atomic.write_bytes(self.path / SPEC, json_with_digest(content))
 
     def description(self) -> dict[str, Any]:
         """What the run is, and how it began: the content of spec.json."""
@@ -123,11 +127,10 @@ class RunFolder:
             same = digest(identity_in({key: stored[key] for key in described if key in stored})) == spec.fingerprint
         except (UserError, ValueError, KeyError, TypeError, AttributeError):
             return
-        present = stored | described | {"title": spec.title}
-        if not same or present == stored:
-            return
-        with suppress(Timeout), self.lock().acquire(timeout=0):
-            atomic.write_bytes(self.path / SPEC, json_with_digest(present))
+        if same and any(stored.get(key) != value for key, value in described.items()):
+            notes = {key: value for key, value in stored.items() if key not in (*described, "title")}
+            with suppress(Timeout), self.lock().acquire(timeout=0):
+                self._write_spec(spec, notes)
 
     def save_state(self, state: Mapping[str, Any], rows: Sequence[Row]) -> None:
         """Saves a training state with the rows of the epochs before it; then metrics.csv, a copy of the rows."""

@@ -65,6 +65,16 @@ def test_students_of_two_teachers_are_grouped_apart_and_the_baseline_goes_with_t
     assert first[-1].teacher != second[0].teacher
 
 
+def test_numbers_typed_in_another_way_and_data_at_another_place_do_not_part_a_group() -> None:
+    specs = plan("train.student.augment.padding=1")
+    teacher, student = specs[0], specs[-1]
+    numbers = {"batch_size": float(student.recipe["batch_size"]), "augment": {"padding": 1.0, "flip": False}}
+    moved = {**student.dataset, "source": {**student.dataset["source"], "folder": "b"}, "places": {"folder": "1"}}
+    before = replace(student, dataset={**moved, "source": {**moved["source"], "folder": "a"}}, alpha=0.1)
+    again = replace(student, dataset=moved, recipe={**student.recipe, **numbers}, teacher=replace(teacher, seed=0.0))
+    assert groups([before, again], lambda _: "live") == [[before, again]]
+
+
 def test_every_run_is_in_exactly_one_group() -> None:
     specs = plan("tau=1,2", "teacher=mlp30,mlp64", "seeds=[0,1]")
     grouped = [spec for group in groups(specs, lambda _: "live") for spec in group]

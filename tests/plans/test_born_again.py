@@ -19,7 +19,8 @@ DATASET = {"name": "made_up", "content": {}}
 
 def _specs(*overrides: str) -> Specs:
     composer = Composer()
-    own = ("mode=born_again", "seeds=[4,5]", *overrides)
+    seeds = () if any(one.startswith("seeds=") for one in overrides) else ("seeds=[4,5]",)
+    own = ("mode=born_again", *seeds, *overrides)
     return Specs(composer.config(one_point(own, composer.groups, "distill")), DATASET)
 
 
@@ -101,3 +102,18 @@ def test_teachers_that_were_not_shown_a_class_either_mend_no_bias() -> None:
 def test_what_makes_no_chain_is_refused(override: str, told: str) -> None:
     with pytest.raises(UserError, match=told):
         _rows(*override.split())
+
+
+def test_seeds_whose_networks_would_begin_alike_are_refused() -> None:
+    with pytest.raises(UserError) as refused:
+        _rows("seeds=[1,2001]", "mode.generations=2")
+    assert refused.value.message == (
+        "mode=born_again: generation 0 of seed 2001 begins as generation 2 of seed 1 does, from seed 2001, because "
+        "generations are 1000 apart; type seeds below 1000, such as seeds=[0, 1]"
+    )
+    assert _rows("seeds=[1,2001]", "mode.generations=1")
+
+
+def test_generations_of_two_seeds_may_not_meet_either() -> None:
+    with pytest.raises(UserError, match="generation 0 of seed 1000 begins as generation 1 of seed 0 does"):
+        _rows("seeds=[0,1000]", "mode.generations=1", "mode.ensemble=false")

@@ -13,7 +13,10 @@ from stores import fill
 from kdrun.config.compose import Composer
 from kdrun.config.grid import one_point
 from kdrun.errors import UserError
+from kdrun.experiment.build import make
 from kdrun.plans import Plan, PointLabels, Use
+from kdrun.plans.assembled import with_offset
+from kdrun.plans.build import comparison_plan, teacher_plan
 from kdrun.plans.specs import Specs
 from kdrun.runs.spec import RunSpec
 
@@ -101,3 +104,87 @@ def test_a_run_that_is_not_finished_teaches_nobody(tmp_path: Path) -> None:
     (tmp_path / "runs" / teacher.run_id / "result.json").unlink()
     with pytest.raises(UserError, match="is not finished; type the command that began it again"):
         _specs(f"teachers=[{teacher.run_id}]", outputs=tmp_path).teacher()
+
+
+def _listed(outputs: Path, run: RunSpec, *overrides: str) -> Plan:
+    """The plan in which a finished run is listed as the teacher."""
+    config = _specs(f"teachers=[{run.run_id}]", "controls=[]", *overrides, outputs=outputs).config
+    return comparison_plan([(config, "")])
+
+
+@pytest.fixture
+def _made_up_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kdrun.plans.build.dataset_description", lambda *_: DATASET)
+
+
+def _of_the_student_side() -> dict[str, RunSpec]:
+    """By name, runs that begin as a student of seed 1 does."""
+    specs = _specs("seeds=[1]", "dataset.omit=[3]")
+    student, teacher = specs.student(1, specs.teacher()), specs.teacher()
+    mutual = _specs("mode=online", "seeds=[1]")
+    rows = list(make(mutual.config.mode["plan"]).rows(mutual))
+    return {
+        "baseline": specs.baseline(1),
+        "control": specs.control(1, "label_smoothing", None),
+        "student": student,
+        "named otherwise": replace(specs.baseline(1), model={**specs.baseline(1).model, "name": "mine", "dropout": 0}),
+        "offset": with_offset(student, teacher),
+        "ensemble": specs.ensemble([teacher, specs.baseline(1)]),
+        "peer 1": rows[0].learners[0].run,
+        "peers": rows[-1].learners[0].run,
+    }
+
+
+@pytest.mark.usefixtures("_made_up_data")
+@pytest.mark.parametrize("name", _of_the_student_side())
+def test_a_run_does_not_teach_a_network_that_begins_as_it_did(tmp_path: Path, name: str) -> None:
+    run = _of_the_student_side()[name]
+    _finish(tmp_path, run)
+    with pytest.raises(UserError) as refused:
+        _listed(tmp_path, run, "seeds=[0,1]")
+    assert refused.value.message == (
+        f"teachers: {run.run_id} would teach a network that begins as it did (mlp64, seed 1); "
+        "type seeds=[...] without 1, or name a run of another seed or network"
+    )
+
+
+@pytest.mark.usefixtures("_made_up_data")
+@pytest.mark.parametrize(
+    "overrides",
+    [("seeds=[0,2]",), ("seeds=[1]", "student=mlp30"), ("seeds=[1]", "student.dropout=0.5"), ("seeds=[1]", "alpha=0")],
+    ids=" ".join,
+)
+def test_a_run_teaches_networks_that_begin_otherwise(tmp_path: Path, overrides: tuple[str, ...]) -> None:
+    run = _specs().baseline(1)
+    _finish(tmp_path, run)
+    assert _listed(tmp_path, run, *overrides).runs
+
+
+@pytest.mark.usefixtures("_made_up_data")
+def test_the_second_peer_and_what_was_trained_as_a_teacher_begin_otherwise(tmp_path: Path) -> None:
+    mutual = _specs("mode=online", "seeds=[1]")
+    rows = list(make(mutual.config.mode["plan"]).rows(mutual))
+    for run in (rows[1].learners[0].run, _specs("teacher=mlp64", "teacher_seed=1").teacher()):
+        _finish(tmp_path, run)
+        assert _listed(tmp_path, run, "seeds=[1]").runs
+
+
+@pytest.mark.usefixtures("_made_up_data")
+def test_train_teacher_has_no_students_that_could_begin_alike(tmp_path: Path) -> None:
+    run = _specs().baseline(0)
+    _finish(tmp_path, run)
+    config = _specs(f"teachers=[{run.run_id}]", outputs=tmp_path).config
+    assert teacher_plan([(config, "")]).runs == [run]
+
+
+def test_a_listed_run_is_taken_with_its_data_where_they_are_now(tmp_path: Path) -> None:
+    def at(folder: str) -> dict[str, Any]:
+        return {**DATASET, "source": {"_target_": "mine.Photos", "folder": folder}, "places": {"folder": None}}
+
+    before = replace(_specs(), dataset=at("old"))
+    student = before.student(0, before.teacher())
+    _finish(tmp_path, student)
+    now = replace(_specs(f"teachers=[{student.run_id}]", "student=mlp30", outputs=tmp_path), dataset=at("new"))
+    listed = now.teacher()
+    assert listed == student
+    assert [one.dataset["source"]["folder"] for one in (listed, listed.teacher)] == ["new", "new"]

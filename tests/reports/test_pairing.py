@@ -145,3 +145,12 @@ def test_a_side_without_a_finished_run_has_no_pair() -> None:
 
 def test_a_description_is_flattened_with_its_values_as_json() -> None:
     assert flat({"a": {"b": [1, 2], "c": None}, "d": "x"}) == {"a.b": "[1, 2]", "a.c": "null", "d": "x"}
+
+
+def test_one_value_typed_in_two_ways_and_data_that_were_moved_are_one_and_the_same() -> None:
+    ours, theirs = (_changed(_entry(side, A), "dataset.places", {"folder": None}) for side in "AB")
+    for entry, folder, number in ((ours, "here", 64), (theirs, "there", 64.0)):
+        _changed(_changed(entry, "dataset.source.folder", folder), "recipe.batch_size", number)
+    assert pairing(ours, theirs).refusals == ()
+    _changed(theirs, "dataset.source.image_size", 32)
+    assert pairing(ours, theirs).refusals == ("data: source.image_size nothing against 32",)

@@ -108,3 +108,59 @@ def test_a_missing_teacher_is_named(store: Store) -> None:
     store.folder(TEACHER).path.rename(store.outputs / "elsewhere")
     with pytest.raises(UserError, match=f"the teacher of {STUDENT.run_id} .*{TEACHER.fingerprint}.* is not under"):
         recalled(store, store.folder(STUDENT))
+
+
+def _rewritten(folder: RunFolder, **changes: object) -> RunFolder:
+    path = folder.path / "spec.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    return folder
+
+
+def test_every_kind_of_parent_comes_back(store: Store) -> None:
+    parts = replace(STUDENT, starts_from=BASELINE, made_of=(BASELINE, TEACHER))
+    store.folder(parts).start(parts, {})
+    again = recalled(store, store.folder(parts))
+    assert again == parts
+    assert (again.teacher, again.starts_from, again.made_of) == (TEACHER, BASELINE, (BASELINE, TEACHER))
+
+
+def test_a_run_of_an_earlier_kdrun_is_named_as_such(store: Store) -> None:
+    folder = store.folder(STUDENT)
+    path = folder.path / "spec.json"
+    old = {key: value for key, value in json.loads(path.read_text()).items() if key not in ("teacher", "made_of")}
+    path.write_text(json.dumps(old | {"semantics": 3, "parents": [TEACHER.fingerprint]}))
+    with pytest.raises(UserError) as refused:
+        recalled(store, folder)
+    assert refused.value.message == (
+        f"{STUDENT.run_id} was made by kdrun 0.1, whose results cannot be reused; type the command that made it again, "
+        "which trains it anew"
+    )
+
+
+def test_runs_of_an_earlier_kdrun_are_passed_over_for_the_latest(store: Store) -> None:
+    _rewritten(store.folder(STUDENT), semantics=3)
+    assert latest(store, ("teacher", "student"), bool) == TEACHER
+    with pytest.raises(UserError, match=r"was made by kdrun 0\.1"):
+        latest(store, ("student",), bool)
+
+
+def test_a_description_without_a_later_field_is_read_with_its_default(store: Store) -> None:
+    folder = store.folder(TEACHER)
+    path = folder.path / "spec.json"
+    described = json.loads(path.read_text())
+    path.write_text(json.dumps({key: value for key, value in described.items() if key != "starts_from"}))
+    assert recalled(store, folder) == TEACHER
+
+
+def test_a_number_typed_in_another_way_describes_the_same_run(store: Store) -> None:
+    again = recalled(store, _rewritten(store.folder(STUDENT), terms={"kd": {"tau": 4}}))
+    assert again == STUDENT
+
+
+@pytest.mark.parametrize(("role", "name"), [("starts_from", "the start of"), ("made_of", "a part of")])
+def test_another_parent_that_is_missing_is_named(store: Store, role: str, name: str) -> None:
+    other = replace(TEACHER, seed=9)
+    spec = replace(BASELINE, **{role: (other,) if role == "made_of" else other})
+    store.folder(spec).start(spec, {})
+    with pytest.raises(UserError, match=f"{name} {spec.run_id} .*{other.fingerprint}.* is not under"):
+        recalled(store, store.folder(spec))

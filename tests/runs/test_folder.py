@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from kdrun.errors import RunFailed, UserError
 from kdrun.runs import atomic
 from kdrun.runs.folder import CLASSES, METRICS, PREDICTIONS, RESULT, SPEC, WEIGHTS, RunFolder, to_csv
 from kdrun.runs.integrity import json_with_digest, sha256
+from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
 from kdrun.runs.verify import check, damaged_files
 
@@ -199,3 +201,71 @@ def test_damaged_predictions_are_named(finished: RunFolder, text: str) -> None:
     (finished.path / "predictions.csv").write_text(text)
     with pytest.raises(UserError, match=r"predictions\.csv is damaged"):
         finished.predictions()
+
+
+@pytest.fixture
+def described(tmp_path: Path) -> tuple[RunFolder, RunSpec]:
+    """A run on data in a folder, whose description is written, with a note."""
+    source = {"_target_": "mine.Photos", "folder": "old", "size": 8}
+    spec = RunSpec(
+        kind="teacher",
+        seed=0,
+        data_seed=0,
+        dataset={"name": "photos", "source": source, "content": {"sha256": "1"}, "places": {"folder": None}},
+        train_size=None,
+        model={"name": "mlp"},
+        recipe={"epochs": 2},
+        precision="fp32",
+    )
+    folder = Store(tmp_path).folder(spec)
+    folder.start(spec, {"teacher_signals": "table"})
+    return folder, spec
+
+
+def _moved(spec: RunSpec, folder: str) -> RunSpec:
+    return replace(spec, dataset={**spec.dataset, "source": {**spec.dataset["source"], "folder": folder}})
+
+
+def test_a_description_follows_its_data_and_keeps_its_notes(described: tuple[RunFolder, RunSpec]) -> None:
+    folder, spec = described
+    folder.update_spec(_moved(spec, "new"))
+    stored = json.loads((folder.path / "spec.json").read_text())
+    assert stored == _moved(spec, "new").description() | {"title": spec.title, "teacher_signals": "table"}
+
+
+def test_a_description_that_says_the_same_is_left_alone(described: tuple[RunFolder, RunSpec]) -> None:
+    folder, spec = described
+    path = folder.path / "spec.json"
+    path.write_text(path.read_text() + " ")  # not as kdrun would write it
+    before = path.read_bytes()
+    folder.update_spec(spec)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"semantics": 3}'])
+def test_a_description_of_something_else_is_left_alone(described: tuple[RunFolder, RunSpec], content: str) -> None:
+    folder, spec = described
+    (folder.path / "spec.json").write_text(content)
+    folder.update_spec(_moved(spec, "new"))
+    assert (folder.path / "spec.json").read_text() == content
+
+
+def test_a_description_of_another_run_is_left_alone(described: tuple[RunFolder, RunSpec]) -> None:
+    folder, spec = described
+    before = (folder.path / "spec.json").read_text()
+    folder.update_spec(replace(spec, seed=1))
+    assert (folder.path / "spec.json").read_text() == before
+
+
+def test_a_run_that_another_process_trains_keeps_its_description(described: tuple[RunFolder, RunSpec]) -> None:
+    folder, spec = described
+    before = (folder.path / "spec.json").read_text()
+    with folder.lock():
+        folder.update_spec(_moved(spec, "new"))
+    assert (folder.path / "spec.json").read_text() == before
+
+
+def test_a_run_without_a_description_gets_none(tmp_path: Path, described: tuple[RunFolder, RunSpec]) -> None:
+    folder = RunFolder(tmp_path / "runs" / "other")
+    folder.update_spec(described[1])
+    assert not folder.path.exists()
