@@ -277,7 +277,7 @@ class RunFolder:
         with self._reading(METRICS) as path:
             text = path.read_bytes().decode() if path.is_file() else None
             stored = None if text is None else self.load_state()
-            if text and stored and text != to_csv(stored[1][: text.count("\n") - 1]):
+            if text is not None and stored and text != to_csv(stored[1][: text.count("\n") - 1]):
                 raise DigestMismatchError(METRICS)
 
     @contextmanager

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from calling import TOY, Kdrun
 
+from kdrun.runs.folder import RunFolder
+
 
 def _events(out: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in out.splitlines()]
@@ -25,7 +27,7 @@ def test_for_programs_stdout_is_json_lines_from_plan_to_report(kdrun: Kdrun, tmp
         "report",
     ]
     assert events[0] == {"event": "plan", "runs": 3, "finished": 0, "to_train": 3, "cache": []}
-    result = json.loads(next(tmp_path.glob("outputs/runs/teacher-*/result.json")).read_text())
+    result = RunFolder(next(tmp_path.glob("outputs/runs/teacher-*"))).result()
     assert events[5] == {"event": "finished"} | result
     assert (tmp_path / str(events[-1]["folder"]) / "comparison.csv").is_file()
     again = _events(kdrun("distill", *TOY, "seeds=[0]", "controls=[]", "--json").out)

@@ -20,7 +20,7 @@ from kdrun.runs.finding import recalled
 from kdrun.runs.folder import DamagedFileError, RunFolder
 from kdrun.runs.integrity import json_with_digest
 from kdrun.runs.store import Store
-from kdrun.runs.verify import check, verified
+from kdrun.runs.verify import check, damaged_files, verified
 
 FLIPS = 400
 SMOKE = ("dataset=digits", "train=smoke", "teacher=mlp30", "student=mlp30", "controls=[]")
@@ -126,7 +126,9 @@ def test_metrics_of_a_run_that_goes_on_are_restored_from_its_state(outputs: Path
     path = lab.store.folder(spec).path / "metrics.csv"
     before = path.read_bytes()
     assert before.count(b"\n") > 1
-    path.write_bytes(before[:-3])
+    for damage in (b"", before[:-3], before + b"1,2\n"):
+        path.write_bytes(damage)
+        assert damaged_files(lab.store.folder(spec)) == [path]
     check(lab.store.folder(spec))  # nothing keeps the run from going on
     begin(spec, lab)
     assert path.read_bytes() == before
