@@ -174,6 +174,31 @@ def test_the_class_itself_counts_wherever_it_lies_and_libraries_that_it_imports_
         sys.path.remove(str(installed))
 
 
+def test_a_library_that_a_users_class_imports_does_not_count(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "site-packages"
+    _write(installed, {"library_t.py": ""})
+    monkeypatch.setattr(sys, "path", [*sys.path, str(installed)])
+    source.write_text("import library_t, json")
+    before = digests(TARGET)
+    (installed / "library_t.py").write_text("changed")
+    assert digests(TARGET) == before
+
+
+def test_the_packages_of_a_class_count(folder: Path) -> None:
+    _write(
+        folder, {"pkg_t/__init__.py": "", "pkg_t/sub/__init__.py": "", "pkg_t/sub/net.py": "", "pkg_t/beside.py": ""}
+    )
+    seen = [digests({"_target_": "pkg_t.sub.net.Net"})]
+    for name in ("pkg_t/__init__.py", "pkg_t/sub/__init__.py"):
+        (folder / name).write_text("changed")
+        seen.append(digests({"_target_": "pkg_t.sub.net.Net"}))
+    (folder / "pkg_t/beside.py").write_text("changed")
+    assert digests({"_target_": "pkg_t.sub.net.Net"}) == seen[-1]
+    assert seen[0] != seen[1] != seen[2]
+
+
 def test_where_the_files_lie_does_not_matter(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source.write_text("import pkg_t.sub")
     _write(source.parent, {"pkg_t/__init__.py": "", "pkg_t/sub.py": ""})
@@ -258,9 +283,7 @@ def test_files_count_in_lists_and_groups_of_every_field_but_those_of_the_data(fo
     fields = ("model", "terms", "mode", "recipe", "targets", "schedules")
     described = {field: {"deep": [{"a": ["file.txt", 1]}]} for field in fields}
     others = {"dataset": {"source": {"file": "file.txt"}}, "examples": {"omit": ["file.txt"]}, "precision": "file.txt"}
-    assert with_contents(described | others) == {
-        field: {"deep": [{"a": [content, 1]}]} for field in fields
-    } | others
+    assert with_contents(described | others) == {field: {"deep": [{"a": [content, 1]}]} for field in fields} | others
 
 
 def test_a_folder_of_everything_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
