@@ -16,8 +16,17 @@ from kdrun.models.zoo import TorchvisionNetwork, build
 FILE_OF_WEIGHTS = "shufflenetv2_x0.5-f707e7126e.pth"
 
 
-def network(model: str, *, weights: str | None = None, channels: int = 3, size: int = 64) -> TorchvisionNetwork:
-    return build(model=model, weights=weights, in_channels=channels, image_size=size, num_classes=7)
+def network(
+    model: str, *, weights: str | None = None, channels: int = 3, size: int = 64, read_weights: bool = True
+) -> TorchvisionNetwork:
+    return build(
+        model=model,
+        weights=weights,
+        in_channels=channels,
+        image_size=size,
+        num_classes=7,
+        read_weights=read_weights,
+    )
 
 
 def shapes(model: str, size: int) -> dict[str, tuple[int, ...]]:
@@ -112,6 +121,33 @@ def test_trained_weights_are_used_and_the_head_is_drawn_anew(hub: Path) -> None:
     made = network("shufflenet_v2_x0_5", weights="DEFAULT")
     assert torch.equal(made.body.conv1[0].weight, trained.conv1[0].weight)
     assert made(torch.randn(2, 3, 64, 64)).shape == (2, 7)
+
+
+@pytest.mark.usefixtures("hub")
+def test_where_other_weights_will_be_loaded_none_are_downloaded() -> None:
+    made = network("shufflenet_v2_x0_5", weights="DEFAULT", read_weights=False)
+    assert made(torch.randn(2, 3, 64, 64)).shape == (2, 7)
+    with torch.device("meta"):
+        assert network("shufflenet_v2_x0_5", weights="DEFAULT").layers == made.layers
+
+
+@pytest.mark.usefixtures("hub")
+def test_the_network_without_its_weights_is_still_the_one_that_they_belong_to() -> None:
+    """weights=None is another network: with two more heads, and an input that is not scaled."""
+    made = network("googlenet", weights="DEFAULT", read_weights=False)
+    assert made.body.transform_input
+    assert made.body.aux1 is None
+    assert network("vit_b_16", weights="IMAGENET1K_SWAG_E2E_V1", size=384, read_weights=False).body.image_size == 384
+
+
+@pytest.mark.usefixtures("hub")
+def test_weights_are_read_again_after_a_network_without_them() -> None:
+    network("shufflenet_v2_x0_5", weights="DEFAULT", read_weights=False)
+    with pytest.raises(UserError, match="cannot get weights=DEFAULT"):
+        network("shufflenet_v2_x0_5", weights="DEFAULT")
+    layer = nn.Linear(1, 1)
+    layer.load_state_dict({"weight": torch.full((1, 1), 7.0), "bias": torch.zeros(1)})
+    assert layer.weight.item() == 7
 
 
 def test_weights_that_cannot_be_downloaded_are_one_line(hub: Path) -> None:
