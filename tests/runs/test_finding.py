@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -110,9 +111,19 @@ def test_a_missing_teacher_is_named(store: Store) -> None:
         recalled(store, store.folder(STUDENT))
 
 
+def _described(folder: RunFolder, *without: str) -> dict[str, object]:
+    read = json.loads((folder.path / "spec.json").read_text())
+    return {key: value for key, value in read.items() if key not in ("sha256", *without)}
+
+
 def _rewritten(folder: RunFolder, **changes: object) -> RunFolder:
-    path = folder.path / "spec.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    (folder.path / "spec.json").write_bytes(json_with_digest(_described(folder) | changes))
+    return folder
+
+
+def _as_of_0_1(folder: RunFolder) -> RunFolder:
+    described = _described(folder, "teacher", "made_of") | {"semantics": 3, "parents": [TEACHER.fingerprint]}
+    (folder.path / "spec.json").write_text(json.dumps(described))
     return folder
 
 
@@ -125,20 +136,12 @@ def test_every_kind_of_parent_comes_back(store: Store) -> None:
 
 
 def test_a_run_of_an_earlier_kdrun_is_named_as_such(store: Store) -> None:
-    folder = store.folder(STUDENT)
-    path = folder.path / "spec.json"
-    old = {key: value for key, value in json.loads(path.read_text()).items() if key not in ("teacher", "made_of")}
-    path.write_text(json.dumps(old | {"semantics": 3, "parents": [TEACHER.fingerprint]}))
-    with pytest.raises(UserError) as refused:
-        recalled(store, folder)
-    assert refused.value.message == (
-        f"{STUDENT.run_id} was made by kdrun 0.1, whose results cannot be reused; type the command that made it again, "
-        "which trains it anew"
-    )
+    with pytest.raises(UserError, match=f"{STUDENT.run_id} was made by kdrun 0.1, whose runs cannot be continued"):
+        recalled(store, _as_of_0_1(store.folder(STUDENT)))
 
 
 def test_runs_of_an_earlier_kdrun_are_passed_over_for_the_latest(store: Store) -> None:
-    _rewritten(store.folder(STUDENT), semantics=3)
+    _as_of_0_1(store.folder(STUDENT))
     assert latest(store, ("teacher", "student"), bool) == TEACHER
     with pytest.raises(UserError, match=r"was made by kdrun 0\.1"):
         latest(store, ("student",), bool)
@@ -146,9 +149,7 @@ def test_runs_of_an_earlier_kdrun_are_passed_over_for_the_latest(store: Store) -
 
 def test_a_description_without_a_later_field_is_read_with_its_default(store: Store) -> None:
     folder = store.folder(TEACHER)
-    path = folder.path / "spec.json"
-    described = json.loads(path.read_text())
-    path.write_text(json.dumps({key: value for key, value in described.items() if key != "starts_from"}))
+    (folder.path / "spec.json").write_bytes(json_with_digest(_described(folder, "starts_from")))
     assert recalled(store, folder) == TEACHER
 
 

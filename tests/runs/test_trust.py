@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from watching import watched
 import kdrun
 from kdrun.errors import UserError
 from kdrun.runs.finding import named, recalled
+from kdrun.runs.integrity import DIGEST, sha256
 from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
 from kdrun.runs.trust import Trust, kdruns_own
@@ -175,8 +176,8 @@ ODD = [
     ("terms.kd", {"tau": "four"}, "terms.kd.tau must be a number"),
     ("mode", "offline", "mode must be a group of keys or null"),
     ("mode", {"name": "m", "hears": [1]}, "mode.hears must be a list"),
-    ("parents", "abc", "parents must be a list"),
-    ("parents", [{}], "parents must be a list, each a text"),
+    ("made_of", "abc", "made_of must be a list"),
+    ("made_of", [{}], "made_of must be a list, each a text"),
     ("examples.omit", 3, "examples.omit must be a list"),
     ("schedules.alpha", {"name": "linear", "start": "x"}, "schedules.alpha.start must be a number"),
     ("model.\x1b]0;", {"_args_": 1}, "is not taken from a finished run"),
@@ -223,16 +224,28 @@ def _set(described: dict[str, Any], dotted: str, value: Any) -> None:
     described[last] = value
 
 
+def _read(folder: Path) -> dict[str, Any]:
+    described = json.loads((folder / "spec.json").read_text())
+    return {key: value for key, value in described.items() if key != DIGEST}
+
+
+def _write(folder: Path, described: Mapping[str, Any]) -> None:
+    """With a digest that fits, as an attacker would."""
+    text = json.dumps({**described, DIGEST: ""}, indent=2)
+    before = text[: text.rindex('""') + 1]
+    (folder / "spec.json").write_text(f'{before}{sha256(before.encode())}"\n}}\n')
+
+
 def forged(outputs: Path, kind: str, dotted: str, value: Any) -> Path:
     """A run whose description was changed; its folder is renamed so that its name fits, as an attacker would do it."""
     (folder,) = outputs.glob(f"runs/{kind}-*")
-    path = folder / "spec.json"
-    described = json.loads(path.read_text())
+    described = _read(folder)
     _set(described, dotted, value)
-    path.write_text(json.dumps(described))
+    _write(folder, described)
     try:
-        parents = tuple(recalled(Store(outputs), named(Store(outputs), one)) for one in described["parents"])
-        values = {field.name: described[field.name] for field in fields(RunSpec)} | {"parents": parents}
+        single = described["teacher"]
+        teacher = None if single is None else recalled(Store(outputs), named(Store(outputs), single))
+        values = {field.name: described[field.name] for field in fields(RunSpec)} | {"teacher": teacher, "made_of": ()}
         return folder.rename(folder.with_name(RunSpec(**values).run_id.replace("/", "_").replace("\x1b", "_")))
     except Exception:  # noqa: BLE001 - a description of which no run could be made
         return folder
@@ -292,7 +305,7 @@ def test_what_is_nested_too_deep_is_refused(outputs: Path) -> None:
 def test_what_is_no_group_of_keys_is_refused(outputs: Path, content: str) -> None:
     (folder,) = outputs.glob("runs/teacher-*")
     (folder / "spec.json").write_text(content)
-    assert "spec.json must hold a group of keys" in refused(folder)
+    assert "spec.json is damaged or missing" in refused(folder)
 
 
 @pytest.mark.parametrize("place", sorted(PLACES))
@@ -300,9 +313,9 @@ def test_a_parents_description_is_judged_as_well(outputs: Path, here: Path, plac
     kind, dotted = PLACES[place]
     (student,) = outputs.glob("runs/student-*")
     (teacher,) = outputs.glob("runs/teacher-*")
-    spec = json.loads((student if kind == "student" else teacher).joinpath("spec.json").read_text())
+    spec = _read(student if kind == "student" else teacher)
     _set(spec, f"{dotted}._target_", "lies_here.Net")
-    (teacher / "spec.json").write_text(json.dumps(spec | {"parents": []}))
+    _write(teacher, spec | {"teacher": None})
     assert f"{teacher.name}/spec.json: it names 'lies_here.Net'" in refused(student)
     assert not (here / "sentinel").exists()
 
@@ -310,31 +323,30 @@ def test_a_parents_description_is_judged_as_well(outputs: Path, here: Path, plac
 def test_a_run_that_is_its_own_parent_is_refused(outputs: Path) -> None:
     (student,) = outputs.glob("runs/student-*")
     (teacher,) = outputs.glob("runs/teacher-*")
-    path = teacher / "spec.json"
-    described = json.loads(path.read_text())
+    described = _read(teacher)
     for parent in (teacher, student):
-        path.write_text(json.dumps(described | {"parents": [parent.name.rpartition("-")[2]]}))
+        _write(teacher, described | {"teacher": parent.name.rpartition("-")[2]})
         assert "describes a run that is its own parent" in refused(student)
 
 
 def test_a_line_of_parents_without_end_is_refused(outputs: Path) -> None:
     (teacher,) = outputs.glob("runs/teacher-*")
-    described = json.loads((teacher / "spec.json").read_text())
+    described = _read(teacher)
     for number in range(200):
         folder = outputs / "runs" / f"teacher-x-{number}"
         folder.mkdir()
         (folder / "result.json").write_text("{}")
-        (folder / "spec.json").write_text(json.dumps(described | {"parents": [f"x-{number + 1}"]}))
+        _write(folder, described | {"teacher": f"x-{number + 1}"})
     assert "is a parent of a parent, 100 times over" in refused(outputs / "runs" / "teacher-x-0")
 
 
 def test_parents_that_share_parents_are_read_once(outputs: Path) -> None:
     (folder,) = outputs.glob("runs/teacher-*")
-    described = json.loads((folder / "spec.json").read_text())
+    described = _read(folder)
     values = {field.name: described[field.name] for field in fields(RunSpec)}
     pair: tuple[RunSpec, ...] = ()
     for _ in range(30):  # read one by one, 2**30 descriptions
-        pair = tuple(RunSpec(**values | {"parents": pair, "seed": seed}) for seed in (0, 1))
+        pair = tuple(RunSpec(**values | {"made_of": pair, "seed": seed}) for seed in (0, 1))
         for spec in pair:
             Store(outputs).folder(spec).start(spec, {})
             (Store(outputs).folder(spec).path / "result.json").write_text("{}")
