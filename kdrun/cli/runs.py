@@ -12,7 +12,7 @@ from kdrun.cli.console import outputs_option
 @click.command(short_help="List what the store holds.")
 @outputs_option
 def runs(outputs: str) -> None:
-    """List the runs under the outputs folder: finished, begun, or damaged.
+    """List the runs under the outputs folder: finished, begun, failed, or damaged.
 
     \b
     kdrun runs

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from kdrun.experiment.failures import NotFinite, floating, not_finite
 from kdrun.experiment.lab import Lab
 from kdrun.experiment.measure import finish
 from kdrun.experiment.running import finished_network, mode_of, settle
@@ -17,10 +18,16 @@ def assemble(spec: RunSpec, lab: Lab) -> Mapping[str, Any]:
     """Puts a network together, evaluates it, and writes what stays; returns its result.
 
     It has taken as many epochs as the longest of the runs that it is made of, and the seconds of all of them.
+    Raises NotFinite where what was found as it was put together, or what was measured, is not.
     """
     folder = lab.store.folder(spec)
     network = mode_of(spec, lab).student.to(lab.device)
+    before = not_finite(floating(network))
     settle(spec, network, lab)
+    if bad := set(not_finite(floating(network))) - set(before):
+        raise NotFinite(
+            f"{', '.join(sorted(bad))} of the network that was put together is not finite", "see its parents"
+        )
     parents = [lab.store.folder(parent).result() for parent in _made_of(spec, network, lab)]
     told = {
         "teacher_signals": None,

@@ -64,14 +64,17 @@ def describe(folder: RunFolder) -> dict[str, Any]:
 
 
 def summaries(store: Store) -> list[tuple[str, str, str, str, str]]:
-    """For each run: its id, what it is, its state (finished, begun, damaged), test accuracy in %, seconds trained."""
+    """For each run: its id, what it is, its state, test accuracy in %, seconds trained.
+
+    The state is finished, begun, failed (its last attempt) or damaged.
+    """
     return [_summary(folder) for folder in store.folders()]
 
 
 def _summary(folder: RunFolder) -> tuple[str, str, str, str, str]:
     title = str(describe(folder).get("title", "?"))
     if not folder.is_finished:
-        return folder.path.name, title, "begun", "", ""
+        return folder.path.name, title, "failed" if folder.failure_path.is_file() else "begun", "", ""
     try:
         result = folder.result()
     except UserError:
