@@ -86,29 +86,36 @@ def train(
     failures = Failures(lab.store, apart)
     for spec in specs:
         lab.store.folder(spec).forget_failure()
-    waiting = [list(specs)]
+    waiting, is_first = [list(specs)], True
     while waiting:
         group = waiting.pop()
+        if not is_first:
+            free_memory()
         keeper = Keeper(Clock(state_every_s * len(group)), stop, failures)
         try:
             _train_group(group, _Session(lab, apart, failures, keeper, stack_up_to))
-            continue
         except ObserverError as error:
             raise error.__cause__ or error from None
         except (UserError, Interrupted):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a user's code raises, the other runs go on
-            waiting += _after(error, group, lab, apart, failures)
+            waiting += _after(error, group, lab, apart, failures, is_first=is_first)
             clear_frames(error.__traceback__)  # they refer to tensors
-        free_memory()
+        is_first = False
     return failures.lines
 
 
 def _after(
-    error: Exception, group: Sequence[RunSpec], lab: Lab, observer: Observer, failures: Failures
+    error: Exception, group: Sequence[RunSpec], lab: Lab, observer: Observer, failures: Failures, *, is_first: bool
 ) -> list[list[RunSpec]]:
-    """What is left of a group after an error, in halves, the first one last; nothing of a run that was alone."""
+    """What is left of a group after an error, in halves, the first one last; nothing of a run that was alone.
+
+    is_first: whether it was the first attempt, before which earlier runs may have left memory that was not given back:
+        then a run that was alone is tried again as well.
+    """
     left = [spec for spec in failures.spared(group) if not lab.store.folder(spec).is_finished]
+    if len(group) == 1 and is_first and is_out_of_memory(error):
+        return [left]
     if len(group) == 1 and left:
         failures.add(left[0], error)
     if is_device_lost(error) or not left:
@@ -252,7 +259,7 @@ def _loss(teacher: Teacher | None, stream: Stream, run: Running, at: Position) -
     bad = not_finite({"logits": outputs.logits, **{layer: outputs.features[layer] for layer in layers}})
     if not bad:
         return NotFinite(what)
-    advice = "try teacher_dtype=fp32" if spec.teacher_dtype == "fp16" else "choose another teacher"
+    advice = "try cache.dtype=fp32" if spec.teacher_dtype == "fp16" else "choose another teacher"
     name = spec.teacher.title if spec.teacher else "its teacher"
     return NotFinite(f"{what}, because outputs of {name} ({', '.join(bad)}) are not finite for that batch", advice)
 
