@@ -20,6 +20,7 @@ from kdrun.cli.report import report
 from kdrun.cli.runs import runs
 from kdrun.cli.sweep import sweep
 from kdrun.cli.train_teacher import train_teacher
+from kdrun.errors import RunFailed
 
 INTERRUPTED = 130
 
@@ -77,7 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _told(error: click.ClickException) -> int:
-    message = " ".join(error.format_message().split())
+    message = error.format_message()
+    if not isinstance(error, RunFailed):  # which has a line for each run
+        message = " ".join(message.split())
     context = getattr(error, "ctx", None)
     hint = f" (see `{context.command_path} --help`)" if context else ""
     click.echo(f"Error: {message}{hint}", err=True)

@@ -70,7 +70,7 @@ def finish(
         **({"special_classes": classes} if (classes := special_classes(network, data)) else {}),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    check_finite(result, "of the finished network")
+    check_finite(result, "in the evaluation of the finished network")
     predictions, names = _predictions(logits, test), data.splits.class_names
     state = network.own_state() if isinstance(network, FromParents) else network.state_dict()
     folder = lab.store.folder(spec)
