@@ -25,9 +25,7 @@ def assemble(spec: RunSpec, lab: Lab) -> Mapping[str, Any]:
     before = not_finite(floating(network))
     settle(spec, network, lab)
     if bad := set(not_finite(floating(network))) - set(before):
-        raise NotFinite(
-            f"{', '.join(sorted(bad))} of the network that was put together is not finite", "see its parents"
-        )
+        raise NotFinite(f"{', '.join(sorted(bad))} of the network that was put together is not finite")
     parents = [lab.store.folder(parent).result() for parent in _made_of(spec, network, lab)]
     told = {
         "teacher_signals": None,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class NotFinite(Exception):  # noqa: N818 - what was found; whether a run fails by it is not decided here
-    """A number of a run is nan or infinite. advice: what to try."""
+    """A number of a run is nan or infinite. advice: what to try, for a run that is trained."""
 
     def __init__(self, what: str, advice: str = "try a smaller learning rate") -> None:
         super().__init__(what)
@@ -72,6 +72,8 @@ class Failures:
 
 
 def _reason(spec: RunSpec, folder: RunFolder, error: Exception) -> str:
+    if isinstance(error, NotFinite) and not spec.is_trained:
+        return f"{error}; look at the runs that it is made of"
     if isinstance(error, NotFinite):
         kept = f"its last good state is in {folder.path}" if folder.is_started else "no state was saved yet"
         return f"{error}; stopped, {kept}; {error.advice}"

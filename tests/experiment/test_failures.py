@@ -102,7 +102,7 @@ def test_a_number_of_the_test_part_that_is_not_finite_fails_the_run(
     asked = measure.logits_of
     monkeypatch.setattr(measure, "logits_of", lambda *given: asked(*given).clone().fill_(torch.nan))
     (line,) = carry_out(plan()[:1], tmp_path)
-    assert "test_nll is not finite of the finished network; stopped, " in line
+    assert "test_nll, test_ece are not finite in the evaluation of the finished network; stopped, " in line
     assert not list(tmp_path.glob("runs/*/result.json"))
 
 
@@ -114,7 +114,8 @@ def test_an_ensemble_whose_outputs_are_not_finite_fails_and_so_do_its_students(
     specs, watching = plan("teacher.members=2", "controls=[]"), Watching()
     lines = carry_out(specs, tmp_path, observer=watching)
     assert [spec.kind for spec in watching.lost] == ["teacher", "student"]
-    assert "are not finite of the finished network" in lines[0]
+    assert "test_nll, test_ece, validation_nll are not finite in the evaluation of the finished network; " in lines[0]
+    assert lines[0].endswith("; look at the runs that it is made of")
     assert "baseline" in [spec.kind for spec in watching.ended]
 
 
@@ -125,7 +126,7 @@ def test_what_an_assembled_network_found_must_be_finite(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(assemble, "settle", settled)
     (line, *_) = carry_out(plan("teacher.members=2", "controls=[]"), tmp_path)
-    assert ": offsets of the network that was put together is not finite; stopped, " in line
+    assert ": offsets of the network that was put together is not finite; look at" in line
 
 
 @pytest.mark.parametrize("part", ["train_kd", "learning_rate"])
