@@ -175,6 +175,10 @@ class _Session:
         """Those that have not failed."""
         return [run for run in runs if run.spec not in self.failures.lines]
 
+    def is_over(self, runs: Iterable[Running]) -> bool:
+        """Whether all of them have failed; asked after every step."""
+        return bool(self.failures.lines) and not self.spared(runs)
+
 
 def _train_group(specs: Sequence[RunSpec], session: _Session) -> None:
     """Trains runs side by side, once. Raises what cannot be said to be the failure of one of them."""
@@ -213,7 +217,7 @@ def _train_together(runs: Sequence[Running], until: Position | None, session: _S
             stream,
             epochs=first.recipe["epochs"],
             start=runs[0].position,
-            pause=lambda: until is not None or keeper.is_wanted() or not session.spared(runs),
+            pause=lambda: until is not None or keeper.is_wanted() or session.is_over(runs),
         ):
             seconds = keeper.clock.lap() / len(active)
             active = _advance(session.spared(active), reached, data, session, seconds, partial(_loss, teacher, stream))
@@ -256,7 +260,9 @@ def _loss(teacher: Teacher | None, stream: Stream, run: Running, at: Position) -
     if teacher is None or layers is None:
         return NotFinite(what)
     outputs = teacher.signals(next(iter(stream.epoch(at.epoch, start=at.step))))
-    bad = not_finite({"logits": outputs.logits, **{layer: outputs.features[layer] for layer in layers}})
+    bad = not_finite(
+        {"logits": outputs.logits} | {name: one for name, one in outputs.features.items() if name in layers}
+    )
     if not bad:
         return NotFinite(what)
     advice = "try cache.dtype=fp32" if spec.teacher_dtype == "fp16" else "choose another teacher"

@@ -195,19 +195,29 @@ def test_a_teacher_whose_outputs_are_not_finite_is_named_as_the_cause(tmp_path: 
     assert [spec.kind for spec in watching.ended] == ["teacher", "baseline"]
 
 
-def test_weights_that_the_last_update_made_infinite_fail_the_run_and_are_not_kept(tmp_path: Path) -> None:
-    specs = plan("train=explodes", "train.student.schedule.at=-1,14", "controls=[]")
+@pytest.mark.parametrize(
+    ("at", "what"),
+    [
+        (14, "the weights hidden.0.0.weight and 5 more are not finite at the end of epoch 3"),
+        (12, "the loss is not finite at step 4 of epoch 3"),
+    ],
+    ids=["the last", "another"],
+)
+def test_an_update_that_makes_weights_infinite_fails_the_run_and_is_not_kept(
+    tmp_path: Path, at: int, what: str
+) -> None:
+    specs = plan("train=explodes", f"train.student.schedule.at=-1,{at}", "controls=[]")
     watching = Watching()
     lines = carry_out(specs, tmp_path / "mixed", lockstep(state_every_s=0.0), observer=watching)
-    assert [spec.recipe["schedule"]["at"] for spec in watching.lost] == [14, 14]
+    assert [spec.recipe["schedule"]["at"] for spec in watching.lost] == [at, at]
     for spec, line in _by_run(watching.lost, lines).items():
-        assert "the weights hidden.0.0.weight and 5 more are not finite at the end of epoch 3; stopped, " in line
+        assert f": {what}; stopped, its last good state is in " in line
         assert line.endswith("; try a smaller learning rate")
         folder = lab_at(tmp_path / "mixed").store.folder(spec)
         stored = folder.load_state()
         assert stored is not None
         state, rows = stored
-        assert (state["position"], len(rows), folder.is_finished) == ([2, 4], 2, False)
+        assert (state["position"], len(rows), folder.is_finished) == ([2, at - 10], 2, False)
         assert all(value.isfinite().all() for value in state["learner"]["trained"].values())
     carry_out([spec for spec in specs if spec not in watching.lost], tmp_path / "good")
     assert_same_runs(tmp_path / "good", tmp_path / "mixed")
