@@ -24,7 +24,7 @@ class UserError(click.ClickException):
 
 
 class RunFailed(click.ClickException):
-    """A run that could not be finished although the input was right (a loss that is not finite). Exit code 1."""
+    """Runs that could not be finished although the input was right. Exit code 1."""
 
     exit_code = 1
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from kdrun.bench import Stop
-from kdrun.errors import UserError
+from kdrun.errors import RunFailed, UserError
 from kdrun.experiment.lab import Lab
 from kdrun.experiment.measure import identity
 from kdrun.experiment.running import mode_of
@@ -50,12 +50,13 @@ class Together:
 def own_loop(specs: Sequence[RunSpec], lab: Lab, executor: Executor, stop: Stop) -> None:
     """Trains runs side by side from their beginning; their parents are finished.
 
-    Raises UserError where the executor does not train all of them side by side.
+    Raises UserError where the executor does not train all of them side by side, and RunFailed where one fails.
     """
     forget(specs, lab)
     together = Together()
     with suppress(Interrupted):
-        executor.execute(specs, lab, together, stop=stop)
+        if failures := executor.execute(specs, lab, together, stop=stop):
+            raise RunFailed("; ".join(failures))
     if together.most < len(specs):
         raise UserError(
             f"{together.most} of {len(specs)} runs trained side by side; use executor=lockstep, with an "

@@ -20,6 +20,7 @@ from kdrun.cli.report import report
 from kdrun.cli.runs import runs
 from kdrun.cli.sweep import sweep
 from kdrun.cli.train_teacher import train_teacher
+from kdrun.errors import RunFailed
 
 INTERRUPTED = 130
 
@@ -77,8 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _told(error: click.ClickException) -> int:
+    lines = error.format_message().splitlines() if isinstance(error, RunFailed) else [error.format_message()]
     # A store or a data set of somebody else may have names that would move the cursor or colour what follows.
-    message = "".join(one if one.isprintable() else "?" for one in " ".join(error.format_message().split()))
+    message = "\n".join("".join(one if one.isprintable() else "?" for one in " ".join(line.split())) for line in lines)
     context = getattr(error, "ctx", None)
     hint = f" (see `{context.command_path} --help`)" if context else ""
     click.echo(f"Error: {message}{hint}", err=True)

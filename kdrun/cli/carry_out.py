@@ -64,7 +64,7 @@ def compare(
     store.write_results()
     if any(use.role == "student" and store.folder(use.spec).is_finished for use in plan.uses):
         output.compared(folder)
-    _raise_first(failures)
+    _raise_failed(failures)
 
 
 def teach(
@@ -87,7 +87,7 @@ def teach(
         return
     failures = _carry_out(plan, config, store, output, retrain_damaged=retrain_damaged)
     store.write_results()
-    _raise_first(failures)
+    _raise_failed(failures)
     output.taught(store.folder(plan.uses[0].spec))
 
 
@@ -136,10 +136,12 @@ def _length(spec: RunSpec, lab: Lab) -> Length:
     return Length(spec.recipe["epochs"], steps)
 
 
-def _raise_first(failures: Sequence[str]) -> None:
-    """RunFailed with the first failure, where there is any; progress has shown each of them."""
+def _raise_failed(failures: Sequence[str]) -> None:
+    """RunFailed with a line for each run that failed, where there is any."""
+    if len(failures) == 1:
+        raise RunFailed(failures[0])
     if failures:
-        raise RunFailed(failures[0] + (f" ({len(failures) - 1} more failed)" if len(failures) > 1 else ""))
+        raise RunFailed("\n".join([f"{len(failures)} runs failed:", *(f"  {line}" for line in failures)]))
 
 
 def unfinished(plan: Plan, store: Store, *, retrain_damaged: bool) -> list[RunSpec]:

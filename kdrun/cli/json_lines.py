@@ -56,7 +56,7 @@ class JsonLines:
         tell("finished", result)
 
     def failed(self, spec: RunSpec, reason: str) -> None:
-        tell("failed", {"run_id": spec.run_id, "reason": reason})
+        tell("failed", {"run_id": spec.run_id, "title": spec.title, "reason": reason})
 
     def filling(self, done: int, total: int) -> None:
         tell("filling", {"done": done, "total": total})

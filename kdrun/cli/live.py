@@ -50,6 +50,9 @@ class Live:
         self._screen.stop()
 
     def started(self, specs: Sequence[RunSpec], epochs: int, done: Position) -> None:
+        # Where one of a group begins again, an error or the end of its process ended the attempt of all of it.
+        over = {id(self._groups[spec]) for spec in specs if spec in self._groups}
+        self._show([spec for spec, group in self._groups.items() if id(group) in over], None)
         self._show(specs, _Group(words.title(specs), f"{done.epoch}/{epochs}" if epochs else words.NO_EPOCHS, "", ""))
 
     def epoch(self, rows: Rows) -> None:

@@ -25,7 +25,7 @@ DAMAGED = 1  # the exit code of --verify where it finds something
 @outputs_option
 @click.pass_context
 def runs(context: click.Context, outputs: str, verify: bool) -> None:
-    """List the runs under the outputs folder: finished, begun, or damaged.
+    """List the runs under the outputs folder: finished, begun, failed, or damaged.
 
     With --verify every file of the runs and of the cache is read and compared with its digest. There is a line for each
     that is damaged, with what to do about it, and the exit code is then 1.

@@ -77,8 +77,9 @@ class Tally:
         return None if ends_at is None else max(0.0, ends_at - self._clock())
 
     def started(self, specs: Sequence[RunSpec], epochs: int, done: Position) -> None:
+        # Where one of a group begins again, an error or the end of its process ended the attempt of all of it.
+        self._groups = [group for group in self._groups if not set(group.runs) & set(specs)]
         for spec in specs:
-            self._leave(spec)
             self._steps[spec] = done.epoch * self._lengths[spec].steps_per_epoch + done.step
         self._groups.append(_Group(list(specs), self._clock()))
         self._most_groups = max(self._most_groups, len(self._groups))

@@ -14,7 +14,8 @@ class Executor(Protocol):
     specs: the runs of a plan, parents first; finished ones are passed over.
     lab: what the runs share (`kdrun.experiment.lab.Lab`). observer: is told of progress.
     stop: asked often; when true the states are saved and Interrupted is raised.
-    Returns one line for each run that could not be finished.
+    Returns one line for each run that could not be finished, whatever its error was; the others go on without it. What
+    concerns the command (wrong input, a full disk) is raised as UserError.
     """
 
     def groups(self, specs: Sequence[RunSpec], lab: Any) -> list[list[RunSpec]]:

@@ -9,7 +9,8 @@ from itertools import count
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 
-from kdrun.executors.worker import Ended, Job, Told, work
+from kdrun.executors.worker import Ended, Job, work
+from kdrun.experiment.several import Call
 from kdrun.interrupts import ignored_by_children
 from kdrun.runs.spec import RunSpec
 
@@ -39,10 +40,10 @@ class Hand:
         self.process.terminate()
         self._send(None)
 
-    def hear(self) -> Told | Ended | None:
+    def hear(self) -> Call | Ended | None:
         """What the worker said; None when it is gone."""
         try:
-            message: Told | Ended = self.connection.recv()
+            message: Call | Ended = self.connection.recv()
         except (EOFError, ConnectionResetError):
             self.process.join()
             return None
@@ -79,7 +80,7 @@ class Crew:
             self.hands.append(idle)
         return idle
 
-    def hear(self, timeout_s: float) -> Iterator[tuple[Hand, Told | Ended | None]]:
+    def hear(self, timeout_s: float) -> Iterator[tuple[Hand, Call | Ended | None]]:
         """What workers say within the time; None of one that is gone, which is then no longer among them."""
         speaking = wait([hand.connection for hand in self.hands], timeout_s)
         for hand in [hand for hand in self.hands if hand.connection in speaking]:

@@ -16,8 +16,9 @@ from kdrun.executors.agenda import Agenda
 from kdrun.executors.crew import Crew, Hand
 from kdrun.executors.free import POLL_S
 from kdrun.executors.limits import Limits
-from kdrun.executors.worker import Ended, Job, Told
+from kdrun.executors.worker import Ended, Job
 from kdrun.experiment.lab import Lab
+from kdrun.experiment.several import Call
 from kdrun.experiment.train import Interrupted, Observer
 from kdrun.runs.spec import RunSpec
 
@@ -117,8 +118,8 @@ class _Dispatch:
     def heed(self) -> None:
         """Waits a little for what workers say, and acts on it."""
         for hand, message in self.crew.hear(POLL_S):
-            if isinstance(message, Told):
-                message.pass_on(self.observer)
+            if isinstance(message, Call):
+                self._pass_on(message)
             elif isinstance(message, Ended):
                 self._ended(hand, message)
             else:
@@ -130,9 +131,15 @@ class _Dispatch:
             hand.ask_to_stop()
         while self.crew.hands:
             for _, message in self.crew.hear(POLL_S):
-                if isinstance(message, Told):
-                    message.pass_on(self.observer)
+                if isinstance(message, Call):
+                    self._pass_on(message)
         raise Interrupted
+
+    def _pass_on(self, call: Call) -> None:
+        if call.method == "failed":  # it stays failed even if its worker is lost before the group ends
+            spec, reason = call.arguments
+            self.agenda.failed({spec: reason})
+        call.pass_on(self.observer)
 
     def _ended(self, hand: Hand, message: Ended) -> None:
         hand.group = ()
@@ -153,4 +160,5 @@ class _Dispatch:
                     f"in {self.lab.store.folder(spec).path}; try executor.workers=1"
                 )
                 self.agenda.failed({spec: reason})
+                self.lab.store.folder(spec).note_failure(reason + "\n")
                 self.observer.failed(spec, reason)

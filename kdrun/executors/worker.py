@@ -7,22 +7,25 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kdrun.data import Room
 from kdrun.errors import UserError
+from kdrun.experiment.several import Call, Relay
 from kdrun.runs.spec import RunSpec
 from kdrun.training.compiling import Compiling
 
 if TYPE_CHECKING:
     from kdrun.experiment.caching import Caching
-    from kdrun.experiment.train import Observer, Rows
-    from kdrun.training.learner import Position
+
+
+DEVICE_LOST = 3  # the exit code of a worker whose device cannot be used any more
 
 
 class Job(NamedTuple):
@@ -45,16 +48,6 @@ class Job(NamedTuple):
     caching: Caching
 
 
-class Told(NamedTuple):
-    """A call of one of the observer's methods."""
-
-    method: str
-    arguments: tuple[Any, ...]
-
-    def pass_on(self, observer: Observer) -> None:
-        getattr(observer, self.method)(*self.arguments)
-
-
 class Ended(NamedTuple):
     """The end of a group: a line for each run that could not be finished, or the error that stopped all."""
 
@@ -63,7 +56,10 @@ class Ended(NamedTuple):
 
 
 def work(job: Job, connection: Connection) -> None:
-    """Trains groups until None comes instead of one; saves and ends when asked by SIGTERM or left alone."""
+    """Trains groups until None comes instead of one; saves and ends when asked by SIGTERM or left alone.
+
+    A run that fails is reported, and the worker goes on. It exits with DEVICE_LOST where every run after would fail.
+    """
     asked: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: asked.append(number))
     import torch
@@ -71,7 +67,13 @@ def work(job: Job, connection: Connection) -> None:
     from kdrun.executors.free import POLL_S, train_free
     from kdrun.experiment.lab import Lab
     from kdrun.experiment.train import Interrupted
+    from kdrun.machine import is_device_lost
     from kdrun.runs.store import Store
+
+    def send(message: Call | Ended) -> None:
+        # Without a parent nobody listens; training notices by itself, and saves.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.send(message)
 
     def stop() -> bool:
         return bool(asked) or os.getppid() != job.parent
@@ -94,41 +96,15 @@ def work(job: Job, connection: Connection) -> None:
         compiling=job.compiling,
         caching=job.caching,
     )
-    relay = Relay(connection)
+    relay = Relay(send)
     try:
         while (numbers := connection.recv()) is not None:
-            relay.tell(Ended(train(numbers), None))
+            send(Ended(train(numbers), None))
     except UserError as error:
-        relay.tell(Ended({}, error.message))
+        send(Ended({}, error.message))
     except (Interrupted, EOFError):
         return
-
-
-class Relay:
-    """An observer that passes everything on to the parent."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def started(self, specs: Sequence[RunSpec], epochs: int, done: Position) -> None:
-        self.tell(Told("started", (specs, epochs, done)))
-
-    def epoch(self, rows: Rows) -> None:
-        self.tell(Told("epoch", (rows,)))
-
-    def finished(self, spec: RunSpec, result: Mapping[str, Any]) -> None:
-        self.tell(Told("finished", (spec, result)))
-
-    def failed(self, spec: RunSpec, reason: str) -> None:
-        self.tell(Told("failed", (spec, reason)))
-
-    def filling(self, done: int, total: int) -> None:
-        self.tell(Told("filling", (done, total)))
-
-    def remarked(self, line: str) -> None:
-        self.tell(Told("remarked", (line,)))
-
-    def tell(self, message: Told | Ended) -> None:
-        # Without a parent nobody listens; training notices by itself, and saves.
-        with suppress(BrokenPipeError, ConnectionResetError):
-            self._connection.send(message)
+    except Exception as error:
+        if not is_device_lost(error):
+            raise
+        sys.exit(DEVICE_LOST)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 import kdrun
 from kdrun.data.split import Part
+from kdrun.experiment.failures import check_finite
 from kdrun.experiment.lab import EVALUATION_BATCH, Lab
 from kdrun.experiment.running import validation_of
 from kdrun.experiment.special import special_classes
@@ -35,6 +36,7 @@ def finish(
     """Evaluates a run's network on the test part, the only time that it is read, and writes what stays.
 
     rows: its epochs. told: of its result, what the network does not show: epochs, seconds, teacher's signals.
+    Raises NotFinite, and writes nothing, where a number of the result is not.
     """
     data = lab.data(spec.dataset)
     part, test = data.training_part(spec), data.splits.test
@@ -68,6 +70,7 @@ def finish(
         **({"special_classes": classes} if (classes := special_classes(network, data)) else {}),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    check_finite(result, "in the evaluation of the finished network")
     predictions, names = _predictions(logits, test), data.splits.class_names
     state = network.own_state() if isinstance(network, FromParents) else network.state_dict()
     folder = lab.store.folder(spec)

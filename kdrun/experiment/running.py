@@ -11,6 +11,7 @@ from torch import nn
 
 from kdrun.experiment.build import update_of, without_weights
 from kdrun.experiment.caching import Kind
+from kdrun.experiment.failures import NotFinite, check_finite, floating, not_finite
 from kdrun.experiment.lab import Data, Lab
 from kdrun.experiment.networks import mode_from, parts_of
 from kdrun.metrics.quality import quality
@@ -27,6 +28,7 @@ class Running:
     """A run in training.
 
     teacher_signals: how they reach it (see `kdrun.experiment.caching`); None without a teacher.
+    constants: buffers of the kept network that are not finite from the start, such as a mask of -inf.
     seconds: spent on it so far, in this process and before.
     """
 
@@ -35,13 +37,13 @@ class Running:
     learner: Learner
     position: Position
     teacher_signals: Kind | None
+    constants: frozenset[str] = frozenset()
     rows: list[Mapping[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
-    failure: str | None = None
 
     def save(self) -> None:
-        """Writes the training state; one with a loss that is not finite is left unwritten, the last good one stays."""
-        if self.learner.first_bad_step() is None:
+        """Writes the training state; one that is not finite is left unwritten, the last good one stays."""
+        if self.learner.first_bad_step() is None and not self._bad_weights():
             state = {
                 "position": list(self.position),
                 "seconds": self.seconds,
@@ -50,25 +52,28 @@ class Running:
             self.folder.save_state(state, self.rows)
 
     def add_row(self, data: Data) -> Mapping[str, Any]:
-        """Adds the row of the epoch that has just ended."""
+        """Adds the row of the epoch that has just ended. Raises NotFinite for weights or numbers that are not."""
+        epoch = self.position.epoch
+        if bad := self._bad_weights():
+            more = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+            raise NotFinite(f"the weights {bad[0]}{more} are not finite at the end of epoch {epoch}")
         row: dict[str, Any] = {
-            "epoch": self.position.epoch,
+            "epoch": epoch,
             "learning_rate": self.learner.learning_rate,
             **self.learner.epoch_losses(),
             **validation_of(self.learner.network, data, self.spec.precision),
             "seconds": round(self.seconds, 3),
         }
+        check_finite(row, f"in epoch {epoch}")
         self.rows.append(row)
         return row
 
-    def fail(self, step: int) -> None:
-        """Notes that the loss was not finite at a step of the epoch that has just ended."""
-        epoch = self.position.epoch
-        kept = f"its last good state is in {self.folder.path}" if self.folder.is_started else "no state was saved yet"
-        self.failure = (
-            f"{self.spec.title}: the loss is not finite at step {step + 1} of epoch {epoch}; stopped, {kept}; "
-            f"try a smaller learning rate"
-        )
+    def _bad_weights(self) -> list[str]:
+        """Names of what is trained, and of what is kept, that is not finite; what terms remember is not looked at."""
+        kept = {name: one for name, one in floating(self.learner.network).items() if name not in self.constants}
+        seen = {id(one) for one in kept.values()}
+        trained = self.learner.mode.trained.named_parameters()
+        return not_finite(kept | {name: one for name, one in trained if id(one) not in seen})
 
 
 def validation_of(network: nn.Module, data: Data, precision: str) -> dict[str, float]:
@@ -104,7 +109,8 @@ def begin(spec: RunSpec, lab: Lab) -> Running:
     )
     settle(spec, mode.student, lab)
     lab.compiling.apply(mode)
-    running = Running(spec, folder, learner, Position(0, 0), lab.teacher_signals(spec))
+    constants = frozenset(not_finite(dict(mode.student.named_buffers())))
+    running = Running(spec, folder, learner, Position(0, 0), lab.teacher_signals(spec), constants)
     _resume(running)
     return running
 

@@ -6,6 +6,7 @@ metrics.csv          a row for each finished epoch
 weights.safetensors  the trained network
 predictions.csv      what it said of each test example
 classes.csv          the names of the classes
+failure.txt          why the last attempt at the run failed, with the traceback
 result.json          the row of results.csv; its presence means that the run is finished
 lock                 held by the process that trains the run
 
@@ -100,6 +101,20 @@ class RunFolder:
         """Whether kdrun 0.1 made the run."""
         semantics = (json_without_digest(self.path / SPEC) or {}).get("semantics")
         return isinstance(semantics, int) and semantics <= LAST_WITHOUT_DIGESTS
+
+    @property
+    def failure_path(self) -> Path:
+        """The file on the last attempt, where it failed."""
+        return self.path / "failure.txt"
+
+    def note_failure(self, text: str) -> None:
+        """Keeps why an attempt at the run failed."""
+        atomic.make_folder(self.path)
+        atomic.write_text(self.failure_path, text)
+
+    def forget_failure(self) -> None:
+        """Removes what is kept of a failed attempt, as another one begins."""
+        self.failure_path.unlink(missing_ok=True)
 
     def start(self, spec: RunSpec, notes: Mapping[str, Any]) -> None:
         """Writes down what the run is. notes: how it began, which is no part of what it is."""

@@ -50,7 +50,8 @@ class Store:
 class Summary(NamedTuple):
     """A run as it is listed, in words.
 
-    state: finished, begun or damaged (as far as spec.json and result.json show), with the version where that is 0.1.
+    state: finished, begun, failed (its last attempt) or damaged (as far as spec.json and result.json show), with the
+        version where that is 0.1.
     accuracy: on the test part, in %. seconds: of training.
     """
 
@@ -63,7 +64,7 @@ class Summary(NamedTuple):
 
 def summary(folder: RunFolder) -> Summary:
     description, result = describe(folder), _result(folder)
-    state = "finished" if folder.is_finished else "begun"
+    state = "finished" if folder.is_finished else "failed" if folder.failure_path.is_file() else "begun"
     if folder.is_of_0_1:
         state += " (0.1)"
     elif (folder.is_finished and not result) or (folder.files() and not description):

@@ -10,10 +10,11 @@ from carrying import lockstep
 
 from kdrun.bench.own import own_loop
 from kdrun.bench.watch import Watch
-from kdrun.errors import UserError
+from kdrun.errors import RunFailed, UserError
 from kdrun.experiment.lab import Lab
 from kdrun.experiment.running import finished_network
 from kdrun.runs.spec import RunSpec
+from kdrun.training.learner import Learner
 
 Students = Callable[..., list[RunSpec]]
 
@@ -57,3 +58,14 @@ def test_an_untrained_ensemble_stands_on_untrained_members(students: Students, l
     own_loop([spec], lab, lockstep(), Watch(1, 4, lab.device))
     members = [lab.store.folder(member) for member in spec.teacher.made_of]
     assert all(folder.is_finished for folder in (*members, lab.store.folder(spec.teacher)))
+
+
+def test_a_run_that_fails_ends_the_bench_with_its_line(
+    students: Students, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("no step today")
+
+    monkeypatch.setattr(Learner, "step", refuse)
+    with pytest.raises(RunFailed, match=r"student mlp30 .*: ValueError: no step today"):
+        own_loop(students(), lab, lockstep(), Watch(1, 4, lab.device))

@@ -124,7 +124,7 @@ def test_a_group_leaves_with_its_last_run_and_a_failure_is_shown_above() -> None
     assert "it [could] not be" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
-def test_runs_that_begin_again_elsewhere_leave_their_old_line() -> None:
+def test_where_one_of_a_group_begins_again_the_old_line_is_gone_and_those_that_wait_have_none() -> None:
     console = _console()
     specs = plan("tau=1,8")[1:]
     tally = _tally(specs)
@@ -133,7 +133,8 @@ def test_runs_that_begin_again_elsewhere_leave_their_old_line() -> None:
         told.started(specs, 3, Position(0, 0))
         for spec in specs[:2]:
             told.started([spec], 3, Position(0, 0))
-        assert len(_lines(shown, console)) == 3 + 3
+        assert len(_lines(shown, console)) == 3 + 2
+        assert _lines(shown, console)[1] == f"{len(specs)} runs: 0 done, 2 running, {len(specs) - 2} left"
         told.started(specs[2:], 3, Position(0, 0))
         assert len(_lines(shown, console)) == 3 + 3
 
@@ -182,7 +183,7 @@ def test_for_programs_each_run_has_a_line_of_json(capsys: pytest.CaptureFixture[
         "epochs_done": 1,
     }
     assert lines[3] == {"event": "epoch", "run_id": specs[1].run_id, **_row(2, 1.5, 0.91), "plan_seconds_left": 0.0}
-    assert lines[5] == {"event": "failed", "run_id": specs[1].run_id, "reason": "lost"}
+    assert lines[5] == {"event": "failed", "run_id": specs[1].run_id, "title": specs[1].title, "reason": "lost"}
     assert captured.err == "for people\n"
 
 

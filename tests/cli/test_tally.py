@@ -135,9 +135,22 @@ def test_time_spent_on_asking_a_teacher_beforehand_is_none_of_the_steps(clock: C
     assert tally.seconds_left() == pytest.approx(9)
 
 
-def test_a_run_that_begins_again_elsewhere_leaves_its_group(clock: Clock) -> None:
+def test_where_one_of_a_group_begins_again_the_others_wait_for_their_turn(clock: Clock) -> None:
     students = plan("tau=1,8", "controls=[]")[1:]
     tally = _tally(clock, students)
     tally.started(students, 10, Position(0, 0))
     tally.started(students[:1], 10, Position(0, 0))
-    assert tally.standing.running == 3
+    assert (tally.standing.running, tally.standing.left) == (1, 2)
+
+
+def test_an_attempt_that_ended_early_counts_no_step_twice_and_is_no_group_of_its_own(clock: Clock) -> None:
+    _, *students = plan("tau=1,8", "controls=[]")
+    tally = _tally(clock, students)
+    tally.started(students, 10, Position(0, 0))
+    clock.now += 8
+    _told(tally, students, 2)
+    before = tally.standing
+    tally.started(students[:2], 10, Position(2, 0))
+    assert (before.running, tally.standing.running, tally.standing.left) == (3, 2, 1)
+    assert tally.standing.share == before.share
+    assert tally.seconds_left() == pytest.approx(32)  # as one group after the other
