@@ -27,7 +27,7 @@ def _runs(tmp_path: Path) -> dict[str, int]:
 
 
 def test_the_same_command_trains_nothing_and_reads_no_other_table(kdrun: Kdrun, moved: Path, tmp_path: Path) -> None:
-    before, tables = _runs(tmp_path), sorted(tmp_path.glob("outputs/cache/*"))
+    before, tables = _runs(tmp_path), sorted(tmp_path.glob("outputs/cache/table-*"))
     again = kdrun("distill", *FEW, *chosen(moved), "cache=table")
     assert again.code == 0, again.err
     assert len(before) == 4
@@ -35,7 +35,7 @@ def test_the_same_command_trains_nothing_and_reads_no_other_table(kdrun: Kdrun, 
     more = kdrun("distill", *FEW, *chosen(moved), "cache=table", "tau=2")
     assert more.code == 0, more.err
     assert len(_runs(tmp_path)) == 6
-    assert sorted(tmp_path.glob("outputs/cache/*")) == tables
+    assert sorted(tmp_path.glob("outputs/cache/table-*")) == tables
     assert len(tables) == 1
 
 
