@@ -16,6 +16,8 @@ _STANDARD = tuple({sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib"
 # Also where they are installed from a working copy.
 _PACKAGES = frozenset({"kdrun", "torch", "torchvision", "hydra", "omegaconf"})
 
+Frame = tuple[str, str, int]  # file, top-level package, line
+
 
 class UserError(click.ClickException):
     """Input that cannot be used: what is wrong, the value, what to type instead. Exit code 2."""
@@ -58,9 +60,6 @@ def where(error: BaseException) -> str:
         message = message[: _LONGEST - 3] + "..."
     named = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return f"{named} ({place})" if place else named
-
-
-Frame = tuple[str, str, int]  # file, top-level package, line
 
 
 def _place(error: BaseException) -> str:

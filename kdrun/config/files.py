@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,27 +47,38 @@ def groups(config_dirs: Iterable[Path] = ()) -> dict[str, list[str]]:
 
 def check_readable(config_dirs: Iterable[Path]) -> None:
     """Raises UserError with the name of a users' file that is no YAML file of keys and values."""
-    for root in config_dirs:
-        for _ in contents(root):
-            pass
+    for path in (path for root in config_dirs for path in _paths(root)):
+        _content(path)
 
 
 def contents(root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The content of each YAML file of a folder, with the group that it lies in. Raises as `check_readable` does."""
-    import yaml
+    """The content of each YAML file of a folder that can be read, with the group that it lies in.
 
+    Raises UserError for a folder that is not there.
+    """
     if not root.is_dir():
         raise _no_folder(root)
-    for path in sorted(root.glob("*/**/*.yaml")):
-        try:
-            content = yaml.safe_load(_text(path))
-        except (ValueError, yaml.YAMLError) as error:
-            mark = getattr(error, "problem_mark", None)
-            line = f"line {mark.line + 1}: " if mark else ""
-            raise UserError(f"cannot read {path}: {line}{getattr(error, 'problem', error)}") from error
-        if not isinstance(content, dict):
-            raise UserError(f"cannot read {path}: it must hold keys and values, such as `name: mine`")
-        yield path.relative_to(root).parts[0], content
+    for path in _paths(root):
+        with suppress(UserError):
+            yield path.relative_to(root).parts[0], _content(path)
+
+
+def _paths(root: Path) -> list[Path]:
+    return sorted(root.glob("*/**/*.yaml"))
+
+
+def _content(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        content = yaml.safe_load(_text(path))
+    except (ValueError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise UserError(f"cannot read {path}: {line}{getattr(error, 'problem', error)}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"cannot read {path}: it must hold keys and values, such as `name: mine`")
+    return content
 
 
 def first_comment(group: str, option: str, config_dirs: Iterable[Path] = ()) -> str:

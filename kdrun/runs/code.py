@@ -126,10 +126,13 @@ def _closure(module: str) -> dict[str, str]:
     while module and file_of(module) is None:
         module = module.rpartition(".")[0]  # a class within a class
     files: dict[str, str] = {}
-    left = [module] if module else []
+    left, seen = [module] if module else [], set[str]()
     while left:
         name = left.pop()
-        file = None if name in files else file_of(name)
+        if name in seen or _top(name) in LIBRARIES:
+            continue
+        seen.add(name)
+        file = file_of(name)
         if file is None or not (name == module or is_users(str(file))):
             continue
         files[name] = digest_of_file(file)

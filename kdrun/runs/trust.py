@@ -101,7 +101,8 @@ class Trust:
     def of(cls, trusted: Sequence[str], config_dirs: Sequence[Path] = ()) -> Trust:
         """trusted: of --trust, modules or the full names of classes. config_dirs: what their files name is trusted.
 
-        Raises UserError for a name that is none or is of the standard library, and for files that cannot be read.
+        Files that cannot be read name nothing. Raises UserError for a name that is none or is of the standard library,
+        and for a folder that is not there.
         """
         for name in trusted:
             _check_name(name)
@@ -148,7 +149,7 @@ class Trust:
         """Imports what the user trusts; returns why it cannot stand at a place, None where it can."""
         module = self._module(target)
         if self._has(place, target):
-            named = _imported(target)
+            named = _object_at(target)
             if isinstance(named, FunctionType) and place in ("model", "schedule", "course"):
                 return None
         elif module is not None:
@@ -235,7 +236,7 @@ def _top(name: str) -> str:
     return name.partition(".")[0]
 
 
-def _imported(target: str) -> Any:
+def _object_at(target: str) -> Any:
     """What a name that the user has typed in full leads to; None where it leads nowhere."""
     module, _, name = target.rpartition(".")
     return getattr(_import(module), name, None) if module else None

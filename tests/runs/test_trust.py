@@ -599,3 +599,11 @@ def test_the_toy_folder_of_the_tests_trusts_its_own_modules() -> None:
     assert {"toy", "my_loss"} <= trust.modules
     assert not {"torch.optim", "kdrun.training.schedules"} & trust.modules
     assert ("source", "toy.Blobs") in trust.names
+
+
+def test_a_file_of_the_users_that_cannot_be_read_names_nothing_and_a_missing_folder_is_told(own: Path) -> None:
+    (own / "cfg" / "model" / "broken.yaml").write_text("name: [mine\n")
+    (own / "cfg" / "model" / "list.yaml").write_text("- _target_: os.system\n")
+    assert Trust.of([], [own / "cfg"]).modules == {"mine_of_trust"}
+    with pytest.raises(UserError, match="no config folder nowhere; name a folder that exists with --config-dir"):
+        Trust.of([], [Path("nowhere")])
