@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
-from kdrun.errors import RunFailed, UserError
+from kdrun.errors import UserError
 from kdrun.runs import atomic
 from kdrun.runs.identity import digest
 from kdrun.runs.integrity import (
@@ -181,11 +180,11 @@ class RunFolder:
     ) -> None:
         """Writes everything that a finished run keeps, the result last, and drops the training state.
 
-        Raises RunFailed, before anything is written, where a number of the result is not finite.
+        Raises ValueError, before anything is written, where a number of the result is not finite.
         """
         from kdrun.runs.tensors import weights_bytes
 
-        self._check_finite(result)
+        json_with_digest(result)
         names = [{"class": number, "name": name} for number, name in enumerate(class_names)]
         texts = {METRICS: to_csv(rows), PREDICTIONS: predictions, CLASSES: to_csv(names)}
         contents = {WEIGHTS: weights_bytes(weights)} | {name: text.encode() for name, text in texts.items()}
@@ -302,13 +301,6 @@ class RunFolder:
             yield self.path / name
         except (OSError, ValueError) as error:
             raise (made_by_0_1(self.path) if self.is_of_0_1 else DamagedFileError(self.path / name)) from error
-
-    def _check_finite(self, result: Mapping[str, Any]) -> None:
-        for name, value in result.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise RunFailed(
-                    f"{self.path.name}: {name} is {value}, so it has no result; try a smaller learning rate"
-                )
 
 
 def made_by_0_1(path: Path) -> UserError:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from kdrun.errors import RunFailed, UserError
+from kdrun.errors import UserError
 from kdrun.runs import atomic
 from kdrun.runs.folder import CLASSES, METRICS, PREDICTIONS, RESULT, SPEC, WEIGHTS, RunFolder, to_csv
 from kdrun.runs.integrity import json_with_digest, sha256
@@ -100,7 +100,7 @@ def test_the_digests_of_files_are_no_columns_of_the_result(finished: RunFolder) 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
 def test_a_result_that_is_not_finite_is_refused_before_anything_is_written(tmp_path: Path, number: float) -> None:
     folder = RunFolder(tmp_path / "run")
-    with pytest.raises(RunFailed, match=r"run: test_nll is -?(nan|inf)"):
+    with pytest.raises(ValueError, match="not JSON compliant"):
         folder.finish({}, [], "", [], {"test_accuracy": 0.5, "test_nll": number})
     assert not folder.path.exists()
     with pytest.raises(ValueError, match="not JSON compliant"):
