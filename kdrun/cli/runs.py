@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,7 +107,9 @@ def _commands(outputs: Path) -> dict[str, str]:
     for path in sorted(outputs.glob("reports/*/report.json"), key=lambda path: path.stat().st_mtime):
         try:
             report = json.loads(path.read_text(encoding="utf-8"))
-            commands |= dict.fromkeys(report["runs"], str(report["command"]))
-        except (OSError, ValueError, KeyError, TypeError):  # a report may be damaged, too
+            command = shlex.split(report["command"])
+            if command[:1] == ["kdrun"] and report["command"].isprintable():  # a store may come from anybody
+                commands |= dict.fromkeys(report["runs"], shlex.join(command))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):  # a report may be damaged, too
             continue
     return commands
