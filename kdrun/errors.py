@@ -25,6 +25,10 @@ class UserError(click.ClickException):
     exit_code = 2
 
 
+class UsersCodeError(UserError):
+    """What a user's own class raised where kdrun called it to put a run together; its own error is the cause."""
+
+
 class RunFailed(click.ClickException):
     """Runs that could not be finished although the input was right. Exit code 1."""
 

@@ -41,6 +41,7 @@ def test_a_command_of_the_readme_is_taken(kdrun: Kdrun, command: str, monkeypatc
         arguments += ["--rounds", "1", "--seconds", "0.01"]
     elif arguments[0] in ("report", "explain"):
         assert kdrun("distill", *TOY, "seeds=[0]").code == 0
+        arguments += TOY[:2] if arguments[0] == "explain" else ()  # the toy data are a class of the tests' own
     monkeypatch.setattr("webbrowser.open", lambda _address: True)
     ended = kdrun(*arguments)
     assert ended.code == 0, ended.err

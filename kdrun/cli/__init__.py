@@ -78,9 +78,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _told(error: click.ClickException) -> int:
-    lines = error.format_message().splitlines() if isinstance(error, RunFailed) else [error.format_message()]
+    message = error.format_message()
+    if not isinstance(error, RunFailed):  # which has a line for each run
+        message = " ".join(message.split())
     # A store or a data set of somebody else may have names that would move the cursor or colour what follows.
-    message = "\n".join("".join(one if one.isprintable() else "?" for one in " ".join(line.split())) for line in lines)
+    message = "".join(one if one.isprintable() or one == "\n" else "?" for one in message)
     context = getattr(error, "ctx", None)
     hint = f" (see `{context.command_path} --help`)" if context else ""
     click.echo(f"Error: {message}{hint}", err=True)

@@ -12,7 +12,8 @@ from click import ClickException
 
 from kdrun.data.sizes import part_sizes
 from kdrun.data.sources.folder import files_digest
-from kdrun.errors import UserError, is_in_users_code, where
+from kdrun.errors import UserError, UsersCodeError, is_in_users_code, where
+from kdrun.machine import is_out_of_memory
 from kdrun.runs.code import ZOO
 
 if TYPE_CHECKING:
@@ -43,9 +44,9 @@ def users_errors(doing: str) -> Iterator[None]:
     except ClickException:
         raise
     except Exception as error:
-        if not is_in_users_code(error):
+        if not is_in_users_code(error) or is_out_of_memory(error):
             raise
-        raise UserError(f"{doing}: {where(error)}") from error
+        raise UsersCodeError(f"{doing}: {where(error)}") from error
 
 
 def make(config: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
@@ -66,8 +67,8 @@ def make(config: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         cause = _without_hydra(error)
         if isinstance(cause, ClickException):
             raise cause from None
-        if is_in_users_code(cause):
-            raise UserError(f"cannot make {config.get('_target_')}: {where(cause)}") from error
+        if is_in_users_code(cause) and not is_out_of_memory(cause):
+            raise UsersCodeError(f"cannot make {config.get('_target_')}: {where(cause)}") from error
         if isinstance(cause, (InstantiationException, *_NOT_MADE)):
             reason = " ".join(str(cause).split())[:200]
             raise UserError(f"cannot make {config.get('_target_')}: {reason}") from error

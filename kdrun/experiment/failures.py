@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from kdrun.errors import UserError, where
+from kdrun.errors import UserError, UsersCodeError, where
 from kdrun.experiment.several import ObserverError
 from kdrun.machine import is_device_lost, is_out_of_memory
 from kdrun.runs.folder import RunFolder
@@ -44,11 +44,13 @@ class Failures:
     def of(self, spec: RunSpec) -> Iterator[None]:
         """An error in this block is the failure of this run and is not raised.
 
-        Raised are a UserError, which stops the command, and what concerns all that train beside the run: no memory
-        left, or a device that cannot be used any more.
+        Raised are a UserError, which stops the command (but for what a user's own class raised), and what concerns all
+        that train beside the run: no memory left, or a device that cannot be used any more.
         """
         try:
             yield
+        except UsersCodeError as error:
+            self.add(spec, error)
         except (UserError, ObserverError):
             raise
         except Exception as error:
@@ -85,7 +87,7 @@ def _reason(spec: RunSpec, folder: RunFolder, error: Exception) -> str:
         return (
             f"out of memory; try a smaller batch ({smaller}) or fewer runs at once ({fewer}); {where(error)}; {traced}"
         )
-    return f"{where(error)}; {traced}"
+    return f"{error.message if isinstance(error, UsersCodeError) else where(error)}; {traced}"
 
 
 def check_finite(numbers: Mapping[str, Any], when: str) -> None:

@@ -53,11 +53,13 @@ def test_a_dry_run_shows_members_and_ensemble_as_runs_and_each_network_once(kdru
 def test_a_finished_run_is_named_as_the_teacher(kdrun: Kdrun, tmp_path: Path) -> None:
     kdrun("distill", *TOY, "seeds=[0]", "controls=[]")
     (student,) = (path.name for path in tmp_path.glob("outputs/runs/student-*"))
-    ended = kdrun("distill", *TOY, "seeds=[0]", "controls=[]", f"teachers=[{student}]")
-    assert ended.code == 0
-    assert "4 runs: 3 finished before, 1 to train" in ended.err
+    itself = kdrun("distill", *TOY, "seeds=[0]", "controls=[]", f"teachers=[{student}]")
+    assert (itself.code, "begins as it did" in itself.err) == (2, True)
+    ended = kdrun("distill", *TOY, "seeds=[1]", "controls=[]", f"teachers=[{student}]")
+    assert ended.code == 0, ended.err
+    assert "4 runs: 2 finished before, 2 to train" in ended.err
     assert "teacher mlp30, trained on 100 examples" in ended.out
-    dry = kdrun("distill", *TOY, "seeds=[0]", "controls=[]", f"teachers=[{student},mlp64]", "--dry-run").out
+    dry = kdrun("distill", *TOY, "seeds=[1]", "controls=[]", f"teachers=[{student},mlp64]", "--dry-run").out
     assert dry.count("memory of a training step") == 1
     other = kdrun("distill", *TOY, f"teachers=[{student}]", "dataset.validation_size=20")
     assert (other.code, len(other.err.splitlines())) == (2, 1)

@@ -97,7 +97,7 @@ def test_a_run_that_another_process_trains_is_not_set_aside(kdrun: Kdrun, tmp_pa
     assert run.is_dir()
 
 
-@pytest.mark.parametrize("command", [("explain", "student-"), ("compare", "student-", "baseline-")])
+@pytest.mark.parametrize("command", [("explain", "student-", *TOY[:2]), ("compare", "student-", "baseline-")])
 @pytest.mark.usefixtures("store")
 def test_a_command_that_trains_nothing_names_the_file_and_the_command_to_type(
     kdrun: Kdrun, tmp_path: Path, command: tuple[str, ...]

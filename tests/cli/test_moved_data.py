@@ -71,6 +71,7 @@ def test_what_was_noted_when_a_run_began_is_kept(kdrun: Kdrun, moved: Path, tmp_
     for run, now in described().items():
         assert now["dataset"]["source"].pop("folder") == str(moved)
         assert before[run]["dataset"]["source"].pop("folder") == str(tmp_path / "old")
+        assert now.pop("sha256") != before[run].pop("sha256")
         assert now == before[run]
     assert {one["teacher_signals"] for one in before.values() if one["teacher"]} == {"table"}
 

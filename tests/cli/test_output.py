@@ -47,7 +47,7 @@ def test_for_programs_a_run_that_fails_and_those_that_cannot_begin_are_told(kdru
     assert broken.code == 1
     failed = [event for event in _events(broken.out) if event["event"] == "failed"]
     assert ["teacher" in str(event["run_id"]) for event in failed] == [True, False]
-    assert broken.err.count("\n") == 1
+    assert broken.err.count("\n") == 3
 
 
 @pytest.mark.parametrize("other", ["--quiet", "--dry-run"])

@@ -22,4 +22,4 @@ def test_a_dry_run_shows_a_terms_name_in_brackets_as_it_is(kdrun: Kdrun, tmp_pat
         "# @package knowledge\n'[red]':\n  _target_: kdrun.knowledge.response.LogitMSE\n  weight: 1.0\n"
     )
     shown = kdrun("distill", *TOY, "--config-dir", "own", "knowledge=mine", "--dry-run")
-    assert "student mlp30 of mlp30, [red], alpha" in shown.out
+    assert "student mlp30 of mlp30, [red], seed 0" in shown.out

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import torch
-from calling import SUPPORT, Kdrun, start_process
+from calling import SUPPORT, TOY, Kdrun, start_process
 from carrying import lab_at, plan
 from toy import Tied
 
@@ -38,7 +38,7 @@ def test_tied_weights_train_are_killed_go_on_and_are_explained(kdrun: Kdrun, tmp
         assert _files(tmp_path / "killed", name) == _files(tmp_path / "whole", name)
     results = [json.loads(content) for content in _files(tmp_path / "whole", "result.json").values()]
     assert {result["parameters"] for result in results} == {PARAMETERS}
-    assert kdrun("explain", "student-", "outputs=whole").code == 0
+    assert kdrun("explain", "student-", "outputs=whole", *TOY[:2]).code == 0
     assert kdrun("runs", "--verify", "--outputs", "whole").code == 0
 
 

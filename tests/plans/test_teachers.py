@@ -19,6 +19,7 @@ from kdrun.plans.assembled import with_offset
 from kdrun.plans.build import comparison_plan, teacher_plan
 from kdrun.plans.specs import Specs
 from kdrun.runs.spec import RunSpec
+from kdrun.runs.trust import Trust
 
 DATASET: dict[str, Any] = {"name": "made_up", "content": {"sha256": "1"}, "split_seed": 0}
 LABELS = PointLabels("", "", "", "", "", None, 0.0, 1.0, "", "", "", "")
@@ -177,7 +178,11 @@ def test_train_teacher_has_no_students_that_could_begin_alike(tmp_path: Path) ->
     assert teacher_plan([(config, "")]).runs == [run]
 
 
-def test_a_listed_run_is_taken_with_its_data_where_they_are_now(tmp_path: Path) -> None:
+def test_a_listed_run_is_taken_with_its_data_where_they_are_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Trust, "check", lambda *_: None)  # the source is made up
+
     def at(folder: str) -> dict[str, Any]:
         return {**DATASET, "source": {"_target_": "mine.Photos", "folder": folder}, "places": {"folder": None}}
 

@@ -161,7 +161,7 @@ def test_latencies_of_different_devices_are_not_compared(runs, read) -> None:
 
 def test_latency_at_the_training_batch_stands_at_the_end(runs, read) -> None:
     found = comparison(read(runs().point(0)))
-    assert list(found.columns[-4:]) == LAST.split()
+    assert list(found.columns[-5:]) == [*LAST.split(), "label_weight"]
     assert tuple(found.iloc[0][LAST.split()]) == (64, 0.5, 3.0, pytest.approx(6))
 
 
