@@ -61,6 +61,7 @@ def test_runs_that_fail_each_in_its_own_way_leave_the_others_as_they_are(tmp_pat
     lines = carry_out(specs, tmp_path / "mixed", executor(), observer=watching)
     failed = _by_run(watching.lost, lines)
     assert len(failed) == 2 * len(KINDS)
+    assert watching.remarks == []  # each is known at once, and no group is tried again
     for spec, line in failed.items():
         assert re.search(KINDS[spec.model["fails"]], line)
         folder = lab_at(tmp_path / "mixed").store.folder(spec)
