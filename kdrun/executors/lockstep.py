@@ -20,7 +20,7 @@ class Lockstep:
 
     max_group, memory_share: bounds of a group, see `Limits`.
     state_every_s: a training state is written at the first step after so many seconds of each run's own training, or
-        at the end of an epoch; a kill loses no more than that.
+        at the end of an epoch; a kill loses no more than that, or than 50 times what writing takes.
     stack_up_to: perceptrons of one architecture and up to so many parameters are computed as one, to
         rounding (`kdrun.training.stack`); 0: none are.
     """

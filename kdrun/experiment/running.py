@@ -156,18 +156,27 @@ def _resume(running: Running) -> None:
 
 
 class Clock:
-    """Wall time for a group of runs: when to save, and how long each was trained."""
+    """Wall time for a group of runs: when to save, and how long each was trained.
+
+    save_every_s: seconds from one save to the next, or 1 / SAVING of what the last one took if that is more, so that
+        large states do not take more than this share of the time; 0: save at every step.
+    """
+
+    SAVING = 0.02
 
     def __init__(self, save_every_s: float) -> None:
-        self._every = save_every_s
+        self._every = self._least = save_every_s
         self._saved = self._lap = time.monotonic()
 
     def is_due(self) -> bool:
         """Whether the last save is longer ago than it should be."""
         return time.monotonic() - self._saved >= self._every
 
-    def saved(self) -> None:
+    def saved(self, began: float) -> None:
+        """Notes a save that has just ended. began: `time.monotonic()` before it."""
         self._saved = time.monotonic()
+        if self._least:
+            self._every = max(self._least, (self._saved - began) / self.SAVING)
 
     def lap(self) -> float:
         """Seconds since the last lap."""

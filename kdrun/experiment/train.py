@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -153,10 +154,11 @@ class Keeper:
         """Saves where that is due. Raises Interrupted when training is to stop."""
         stop = self.stop()
         if stop or self.clock.is_due():
+            began = time.monotonic()
             for run in runs:
                 with self.failures.of(run.spec):
                     run.save()
-            self.clock.saved()
+            self.clock.saved(began)
         if stop:
             raise Interrupted
 
