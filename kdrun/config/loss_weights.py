@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -61,7 +62,7 @@ def loss_weights(terms: Terms, alpha: float, start: float | None, label_weight: 
     labels = _asked_for(terms, mixed, alpha, start) if label_weight is None else float(label_weight)
     if not mixed:
         return Weights(None, 1.0 if labels is None else labels)
-    is_the_rest = start is None and labels == 1 - alpha
+    is_the_rest = start is None and labels is not None and _is_rest(labels, alpha)
     return Weights(float(alpha), None if is_the_rest else labels)
 
 
@@ -72,7 +73,8 @@ def _asked_for(terms: Terms, mixed: bool, alpha: float, start: float | None) -> 
         return None
     usual = {name: 1.0 for name, term in terms.items() if not term.get("mix") and name not in asked and not mixed}
     wanted = set((asked | usual).values())
-    if len(wanted) > 1 or (mixed and (start is not None or wanted != {1 - alpha})):
+    fits_the_mixed = start is None and all(_is_rest(one, alpha) for one in wanted)
+    if len(wanted) > 1 or (mixed and not fits_the_mixed):
         told = [f"{name} {weight:g}" for name, weight in (asked | usual).items()]
         told += [f"{name} 1 - alpha" for name, term in terms.items() if term.get("mix")]
         raise UserError(
@@ -80,3 +82,8 @@ def _asked_for(terms: Terms, mixed: bool, alpha: float, start: float | None) -> 
             "type label_weight=NUMBER to decide, such as label_weight=0"
         )
     return wanted.pop()
+
+
+def _is_rest(labels: float, alpha: float) -> bool:
+    """Whether it is what alpha leaves to the labels: 0.3 of 0.7, although 1 - 0.7 is 0.30000000000000004."""
+    return math.isclose(labels, 1 - alpha, abs_tol=1e-12)

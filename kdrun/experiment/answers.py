@@ -9,7 +9,7 @@ from torch import Tensor
 
 from kdrun.data.split import Part
 from kdrun.errors import UserError
-from kdrun.experiment.build import content_of
+from kdrun.experiment.build import content_of, source_of
 from kdrun.experiment.lab import Lab
 from kdrun.experiment.running import finished_network
 from kdrun.runs.identity import identity_of, text
@@ -72,6 +72,9 @@ def _check_data(spec: RunSpec, lab: Lab) -> None:
         "if they were moved, type data_root=DIR, or once more the command that made the run, with their new place "
         "(it trains nothing anew)"
     )
+    source = source_of(spec.dataset)
+    if hasattr(source, "is_there") and not source.is_there(lab.data_root):  # a store may come from anybody
+        raise UserError(f"the {spec.dataset['name']} data are not under {lab.data_root}; {remedy}")
     asked_for = {key: value for key, value in spec.dataset.items() if key not in ("content", "places")}
     try:
         here = asked_for | content_of(asked_for, lab.data_root)

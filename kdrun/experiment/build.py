@@ -13,7 +13,6 @@ from click import ClickException
 from kdrun.data.sizes import part_sizes
 from kdrun.data.sources.folder import files_digest
 from kdrun.errors import UserError, UsersCodeError, is_in_users_code, where
-from kdrun.machine import is_out_of_memory
 from kdrun.runs.code import ZOO
 
 if TYPE_CHECKING:
@@ -43,8 +42,8 @@ def users_errors(doing: str) -> Iterator[None]:
         yield
     except ClickException:
         raise
-    except Exception as error:
-        if not is_in_users_code(error) or is_out_of_memory(error):
+    except (Exception, SystemExit) as error:
+        if not is_in_users_code(error) or _is_out_of_memory(error):
             raise
         raise UsersCodeError(f"{doing}: {where(error)}") from error
 
@@ -63,16 +62,22 @@ def make(config: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         return instantiate(dict(config), _convert_="all", _partial_=True)(*args, **kwargs)
     except ClickException:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         cause = _without_hydra(error)
         if isinstance(cause, ClickException):
             raise cause from None
-        if is_in_users_code(cause) and not is_out_of_memory(cause):
+        if is_in_users_code(cause) and not _is_out_of_memory(cause):
             raise UsersCodeError(f"cannot make {config.get('_target_')}: {where(cause)}") from error
         if isinstance(cause, (InstantiationException, *_NOT_MADE)):
             reason = " ".join(str(cause).split())[:200]
             raise UserError(f"cannot make {config.get('_target_')}: {reason}") from error
         raise cause from error
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    from kdrun.machine import is_out_of_memory  # which imports torch
+
+    return is_out_of_memory(error)
 
 
 def _without_hydra(error: BaseException) -> BaseException:
@@ -134,7 +139,8 @@ def _named_files(value: Any, data_root: Path, key: str) -> Iterator[tuple[str, s
         yield from _named_files(one, data_root, f"{key}.{name}".lstrip("."))
     if isinstance(value, str) and value.strip("./~"):  # "/" or "." would be everything there is
         try:
-            found = files_digest(data_root / Path(value).expanduser())
+            path = Path(value).expanduser()
+            found = files_digest(data_root / path) or files_digest(path)  # a user's class may look in either
         except (OSError, ValueError, RuntimeError):  # no path at all: too long, a null byte, an unknown user's home
             return
         if found:
@@ -211,7 +217,7 @@ def terms_of(configs: Mapping[str, Mapping[str, Any]], pair: Pair) -> dict[str, 
     from kdrun.modes.loss import Term
 
     terms = {}
-    for name, config in configs.items():
+    for name, config in sorted(configs.items()):  # the order in which they were typed changes nothing
         numbers = {key: value for key, value in config.items() if key not in OF_THE_LOSS}
         weight, warmup = float(config.get("weight", 1.0)), int(config.get("warmup_epochs", 0))
         if weight < 0 or warmup < 0:

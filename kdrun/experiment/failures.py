@@ -53,13 +53,15 @@ class Failures:
             self.add(spec, error)
         except (UserError, ObserverError):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a library that a user's class calls may exit
             if is_out_of_memory(error) or is_device_lost(error):
                 raise
             self.add(spec, error)
 
-    def add(self, spec: RunSpec, error: Exception) -> None:
-        """Notes the error that ended a run."""
+    def add(self, spec: RunSpec, error: BaseException) -> None:
+        """Notes the error that ended a run, and resets what its code may have left changed for all others."""
+        torch.set_grad_enabled(True)
+        torch.set_default_dtype(torch.float32)
         folder = self._store.folder(spec)
         line = f"{spec.title}: {_reason(spec, folder, error)}"
         if not describe(folder):
@@ -73,7 +75,7 @@ class Failures:
         return [spec for spec in specs if spec not in self.lines]
 
 
-def _reason(spec: RunSpec, folder: RunFolder, error: Exception) -> str:
+def _reason(spec: RunSpec, folder: RunFolder, error: BaseException) -> str:
     if isinstance(error, NotFinite) and not spec.is_trained:
         return f"{error}; look at the runs that it is made of"
     if isinstance(error, NotFinite):

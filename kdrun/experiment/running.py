@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from kdrun.errors import UserError
 from kdrun.experiment.build import update_of, without_weights
 from kdrun.experiment.caching import Kind
 from kdrun.experiment.failures import NotFinite, check_finite, floating, not_finite
@@ -17,6 +18,7 @@ from kdrun.experiment.networks import mode_from, parts_of
 from kdrun.metrics.quality import quality
 from kdrun.models import FromParents, Settling
 from kdrun.modes import Mode
+from kdrun.runs.code import targets_in
 from kdrun.runs.folder import RunFolder
 from kdrun.runs.spec import RunSpec
 from kdrun.training.evaluation import logits_of
@@ -106,6 +108,7 @@ def begin(spec: RunSpec, lab: Lab) -> Running:
         steps_per_epoch=steps,
         device=lab.device,
         precision=spec.precision,
+        copies=any(not target.startswith("kdrun.") for target in targets_in([spec.model, spec.terms, spec.mode])),
     )
     settle(spec, mode.student, lab)
     lab.compiling.apply(mode)
@@ -127,7 +130,11 @@ def finished_network(spec: RunSpec, lab: Lab) -> nn.Module:
     network = lab.networks.get(spec.fingerprint)
     if network is None:
         network = mode_of(without_weights(spec), lab).student
-        network.load_state_dict(lab.store.folder(spec).weights(), strict=not isinstance(network, FromParents))
+        folder = lab.store.folder(spec)
+        try:
+            network.load_state_dict(folder.weights(), strict=not isinstance(network, FromParents))
+        except RuntimeError as error:
+            raise UserError(f"the weights in {folder.path} do not fit the network of its spec.json") from error
         lab.networks[spec.fingerprint] = network.to(lab.device)
     return network
 

@@ -99,7 +99,7 @@ def train(
             raise error.__cause__ or error from None
         except (UserError, Interrupted):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a user's code raises, the other runs go on
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's code raises, the others go on
             waiting += _after(error, group, lab, apart, failures, is_first=is_first)
             clear_frames(error.__traceback__)  # they refer to tensors
         is_first = False
@@ -107,7 +107,7 @@ def train(
 
 
 def _after(
-    error: Exception, group: Sequence[RunSpec], lab: Lab, observer: Observer, failures: Failures, *, is_first: bool
+    error: BaseException, group: Sequence[RunSpec], lab: Lab, observer: Observer, failures: Failures, *, is_first: bool
 ) -> list[list[RunSpec]]:
     """What is left of a group after an error, in halves, the first one last; nothing of a run that was alone.
 

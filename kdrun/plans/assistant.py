@@ -27,8 +27,8 @@ class Assistant:
         if not specs.is_taught:
             raise UserError("mode=assistant with alpha=0: no network would learn from a teacher; type alpha above 0")
         teacher = last = specs.teacher()
-        for model in path:
-            last = specs.assistant(model, last)
+        for number, model in enumerate(path, start=1):
+            last = specs.assistant(model, last, number)
         yield _students(specs, teacher, "direct")
         yield _students(specs, last, f"via {', '.join(model['name'] for model in path)}")
 

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
-from kdrun.config.checks import GREATEST_SEED
 from kdrun.errors import UserError
 from kdrun.plans import Learner, Row
 from kdrun.plans.assembled import averaged
-from kdrun.plans.specs import Specs
+from kdrun.plans.specs import Specs, initial_seed
 from kdrun.runs.spec import RunSpec
 
 
@@ -65,11 +64,6 @@ class BornAgain:
         for number in range(1, self._generations + 1):
             chain.append(replace(specs.student(seed, chain[-1]), seed=initial_seed(seed, number)))
         return chain
-
-
-def initial_seed(seed: int, generation: int) -> int:
-    """The seed of a generation's initialisation and dropout: 2003 of generation 2 of seed 3, in [0, GREATEST_SEED]."""
-    return (seed + 1000 * generation) % (GREATEST_SEED + 1)
 
 
 def _called(specs: Specs, number: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from kdrun.config.loss_weights import has_mixed
 from kdrun.errors import UserError
 from kdrun.plans import Learner, Row
 from kdrun.plans.assembled import assembled, joined
@@ -24,7 +25,7 @@ class Mutual:
         if not specs.weights.reads_labels(specs.alpha_start):
             raise UserError(
                 f"mode={config.mode['name']}: no network would see a label, because their weight is 0; "
-                "type alpha=0.5 or label_weight=1"
+                f"type {'alpha=0.5' if has_mixed(specs.config.knowledge) else 'label_weight=1'}"
             )
         models = [config.student, *(config.mode["peers"] or [config.student])]
         everyone = range(len(models))

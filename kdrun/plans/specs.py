@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from kdrun.config.checks import GREATEST_SEED
 from kdrun.config.loss_weights import LABELS_ALONE, Weights, has_mixed, loss_weights, teaches
 from kdrun.config.schema import CROWD, Config, Recipe
 from kdrun.errors import UserError
@@ -121,9 +122,13 @@ class Specs:
         like = replace(self.taught_by_labels({}, self.config.teacher_seed), train_size=seen)
         return averaged(like, members, mean=mean, tau=self.config.tau)
 
-    def assistant(self, model: Mapping[str, Any], teacher: RunSpec) -> RunSpec:
-        """A network as teachers are trained, but for the labels' side: it is distilled as students are."""
-        own, student = self.taught_by_labels(model, self.config.teacher_seed), self.student(0, teacher)
+    def assistant(self, model: Mapping[str, Any], teacher: RunSpec, number: int) -> RunSpec:
+        """A network as teachers are trained, but distilled as students are.
+
+        number: its place in the chain, from 1; each begins with other weights and sees another order of batches.
+        """
+        seed = initial_seed(self.config.teacher_seed, number)
+        own, student = self.taught_by_labels(model, seed), self.student(0, teacher)
         return replace(
             own,
             alpha=student.alpha,
@@ -208,7 +213,7 @@ class Specs:
             precision=config.precision,
             alpha=weights.alpha,
             label_weight=weights.labels,
-            terms=terms,
+            terms={name: _decided(term) for name, term in terms.items()},
             mode=mode,
             targets=targets,
             teacher_dtype=config.cache.dtype if teacher else "fp32",
@@ -239,6 +244,16 @@ class Specs:
     def _teacher_seeds(self) -> range:
         first = self.config.teacher_seed
         return range(first, first + self.config.teacher["members"])
+
+
+def initial_seed(seed: int, generation: int) -> int:
+    """The seed of a later network of a chain: 2003 of generation 2 of seed 3, in [0, GREATEST_SEED]."""
+    return (seed + 1000 * generation) % (GREATEST_SEED + 1)
+
+
+def _decided(term: Mapping[str, Any]) -> dict[str, Any]:
+    """A term without the labels' weight that it asks for, which is decided for the whole loss."""
+    return {key: value for key, value in term.items() if key != "label_weight"}
 
 
 def _plain(recipe: Recipe) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from kdrun.runs.integrity import (
     checked_json,
     json_with_digest,
     json_without_digest,
+    place_of,
 )
 from kdrun.runs.spec import SEMANTICS
 
@@ -93,8 +94,9 @@ class CacheFolder:
         The whole file is read, to compare its digest.
         """
         try:
-            with self.file(signal, epoch).open("rb") as file:
-                check_footer(file)
+            path = self.file(signal, epoch)
+            with path.open("rb") as file:
+                check_footer(file, place_of(path))
                 return _mapped(file, self.form(signal))
         except (OSError, ValueError):
             return None
@@ -143,7 +145,7 @@ class CacheFolder:
         try:
             with ExitStack() as opened:
                 opened_files = {signal: opened.enter_context(path.open("wb")) for signal, path in temporary.items()}
-                files = {signal: WithFooter(file) for signal, file in opened_files.items()}
+                files = {signal: WithFooter(file, place_of(targets[signal])) for signal, file in opened_files.items()}
                 for signal, (shape, dtype) in forms.items():
                     descr = npy.dtype_to_descr(_dtype(dtype))
                     npy.write_array_header_1_0(files[signal], {"descr": descr, "fortran_order": False, "shape": shape})
@@ -180,7 +182,7 @@ class CacheFolder:
 def _is_intact(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            check_footer(file)
+            check_footer(file, place_of(path))
     except DigestMismatchError:
         return False
     except FileNotFoundError:  # dropped meanwhile

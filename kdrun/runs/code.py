@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kdrun.data.sources.folder import files_below
 from kdrun.errors import UserError, is_users
 
 # Their versions are recorded with the result, and their meaning does not change under a run's feet.
@@ -25,8 +26,7 @@ LIBRARIES = frozenset({"kdrun", "torch", "torchvision"})
 
 # Fields of a spec whose values may name files; a data set's source has an identity of its own.
 _NAMING_FILES = ("model", "terms", "mode", "recipe", "targets", "schedules")
-_NEVER_PATHS = ("name", "_target_")
-_FOLDER_KEYS = ("folder", "path", "dir", "directory", "root")
+_PATH_KEYS = ("folder", "path", "dir", "directory", "root", "file", "checkpoint", "ckpt", "weights")
 MOST_FILES = 10_000  # of a folder
 MOST_BYTES = 2**40  # of a file; the system's own files of no real size (/proc/kcore) have more
 
@@ -41,7 +41,7 @@ def digests(config: Any) -> dict[str, str]:
     of their modules: where they lie does not matter. Not followed are imports in a file that cannot be parsed, and
     imports of what is not there; a module that is not there itself is left out. Making the object reports both.
     """
-    modules = {target.rpartition(".")[0] for target in _targets(config)}
+    modules = {target.rpartition(".")[0] for target in targets_in(config)}
     found = {module: _closure(module) for module in sorted(modules) if _top(module) not in LIBRARIES}
     return {module: _digest_of(sorted(files.items())) for module, files in found.items() if files}
 
@@ -54,7 +54,7 @@ def with_contents(description: Mapping[str, Any]) -> dict[str, Any]:
     * Weights of torchvision: what the name resolves to in the version that is installed.
     Raises UserError for a file that cannot be read, and for a folder with more than MOST_FILES files.
     """
-    return {field: _resolved(value, field) if field in _NAMING_FILES else value for field, value in description.items()}
+    return {field: _of_field(value, field) if field in _NAMING_FILES else value for field, value in description.items()}
 
 
 def file_of(module: str, *, on_path_only: bool = False) -> Path | None:
@@ -72,7 +72,8 @@ def file_of(module: str, *, on_path_only: bool = False) -> Path | None:
     return file
 
 
-def _targets(config: Any) -> Iterator[str]:
+def targets_in(config: Any) -> Iterator[str]:
+    """Every `_target_` anywhere in a configuration."""
     if isinstance(config, Mapping):
         if isinstance(config.get("_target_"), str):
             yield config["_target_"]
@@ -80,7 +81,7 @@ def _targets(config: Any) -> Iterator[str]:
     elif not isinstance(config, list | tuple):
         return
     for value in config:
-        yield from _targets(value)
+        yield from targets_in(value)
 
 
 def _top(module: str) -> str:
@@ -170,9 +171,10 @@ def _imported(node: ast.AST, package: str) -> list[str]:
     if isinstance(node, ast.ImportFrom):
         base = _absolute("." * node.level + (node.module or ""), package)
         return [base, *(f"{base}.{alias.name}" for alias in node.names if alias.name != "*")] if base else []
-    if isinstance(node, ast.Call) and node.args:
+    named = [one.value for one in node.keywords if one.arg == "name"] if isinstance(node, ast.Call) else []
+    if isinstance(node, ast.Call) and (node.args or named):
         called = getattr(node.func, "attr", getattr(node.func, "id", None))
-        first = node.args[0]
+        first = (node.args or named)[0]
         if called in ("import_module", "__import__") and isinstance(first, ast.Constant):
             base = _absolute(first.value, package) if isinstance(first.value, str) else ""
             return [base] if base else []
@@ -226,6 +228,14 @@ def _digest_of(listing: Any) -> str:
     return hashlib.sha256(repr(listing).encode()).hexdigest()
 
 
+def _of_field(value: Any, field: str) -> Any:
+    """The `name` of a whole model or mode is never a file's; that of a group within it may be."""
+    resolved = _resolved(value, field)
+    if isinstance(value, Mapping) and "name" in value:
+        resolved["name"] = value["name"]
+    return resolved
+
+
 def _resolved(value: Any, key: str) -> Any:
     if isinstance(value, Mapping):
         resolved = {name: _resolved(one, name) for name, one in value.items()}
@@ -237,7 +247,7 @@ def _resolved(value: Any, key: str) -> Any:
     if isinstance(value, list | tuple):
         return [_resolved(one, key) for one in value]
     is_text = isinstance(value, str) and value.strip("./~ ")  # "." or "/" would be everything there is
-    content = _content(value, key) if is_text and key not in _NEVER_PATHS else None
+    content = _content(value, key) if is_text and key != "_target_" else None
     return value if content is None else {"content": content}
 
 
@@ -245,9 +255,11 @@ def _content(value: str, key: str) -> str | None:
     """The digest of the file or folder that a text names; None where it names none."""
     try:
         path = Path(value).expanduser().absolute()  # a change of the working folder is another file
-        if path.is_file():
+        # `relu` is a word, whatever lies in the working folder; `net.pt` and `nets/net` name files.
+        may_be_file, may_be_folder = (key in _PATH_KEYS or re.search(marks, value) for marks in (r"[/\\.]", r"[/\\]"))
+        if may_be_file and path.is_file():
             return digest_of_file(path)
-        if path.is_dir() and (key in _FOLDER_KEYS or re.search(r"[/\\]", value)):
+        if may_be_folder and path.is_dir():
             return _digest_of_folder(path)
     except (RuntimeError, ValueError):  # no such home; a zero byte
         return None
@@ -259,9 +271,7 @@ def _content(value: str, key: str) -> str | None:
 
 
 def _digest_of_folder(folder: Path) -> str:
-    paths = list(islice(folder.rglob("*"), MOST_FILES + 1))
+    paths = list(islice(files_below(folder), MOST_FILES + 1))
     if len(paths) > MOST_FILES:
         raise UserError(f"{folder} has more than {MOST_FILES:,} files; name a folder with those that are needed")
-    return _digest_of(
-        sorted((path.relative_to(folder).as_posix(), digest_of_file(path)) for path in paths if path.is_file())
-    )
+    return _digest_of(sorted((path.relative_to(folder).as_posix(), digest_of_file(path)) for path in paths))

@@ -36,6 +36,7 @@ from kdrun.runs.integrity import (
     checked_json,
     json_with_digest,
     json_without_digest,
+    place_of,
     sha256,
     sha256_of_file,
 )
@@ -121,7 +122,7 @@ class RunFolder:
         self._write_spec(spec, notes)
 
     def _write_spec(self, spec: RunSpec, notes: Mapping[str, Any]) -> None:
-        content = spec.description() | {"title": spec.title, **notes}
+        content = spec.description() | {"title": spec.title, "run_id": spec.run_id, **notes}
         atomic.write_bytes(self.path / SPEC, json_with_digest(content))
 
     def description(self) -> dict[str, Any]:
@@ -142,7 +143,7 @@ class RunFolder:
         except (UserError, ValueError, KeyError, TypeError, AttributeError):
             return
         if same and any(stored.get(key) != value for key, value in described.items()):
-            notes = {key: value for key, value in stored.items() if key not in (*described, "title")}
+            notes = {key: value for key, value in stored.items() if key not in (*described, "title", "run_id")}
             with suppress(Timeout), self.lock().acquire(timeout=0):
                 self._write_spec(spec, notes)
 
@@ -150,7 +151,9 @@ class RunFolder:
         """Saves a training state with the rows of the epochs before it; then metrics.csv, a copy of the rows."""
         from kdrun.runs.tensors import state_bytes
 
-        content = state_bytes({"training": dict(state), "rows": [dict(row) for row in rows]})
+        content = state_bytes(
+            {"training": dict(state), "rows": [dict(row) for row in rows]}, place_of(self.path / STATE)
+        )
         atomic.write_bytes(self.path / STATE, content)
         atomic.write_text(self.path / METRICS, to_csv(rows))
 
@@ -161,7 +164,7 @@ class RunFolder:
         from kdrun.runs.tensors import state_from
 
         with self._reading(STATE) as path:
-            stored = state_from(path.read_bytes())
+            stored = state_from(path.read_bytes(), place_of(path))
         return stored["training"], stored["rows"]
 
     def restore_metrics(self, rows: Sequence[Row]) -> None:
@@ -235,7 +238,7 @@ class RunFolder:
     def check(self, name: str) -> None:
         """Reads one of `files`, a large one in parts, and raises where it cannot be used."""
         if name == SPEC:
-            self.description()
+            self._check_description()
         elif name == RESULT:
             self.result()
         elif name == METRICS and not self.is_finished:
@@ -243,7 +246,7 @@ class RunFolder:
         else:
             with self._reading(name) as path, path.open("rb") as file:
                 if name == STATE:
-                    check_footer(file)
+                    check_footer(file, place_of(path))
                 elif sha256_of_file(file) != self._digest(name):
                     raise DigestMismatchError(name)
 
@@ -271,6 +274,8 @@ class RunFolder:
             result = checked_json(path.read_bytes())
             if missing := _NEEDED - result.keys():
                 raise ValueError(f"it has no {', '.join(missing)}")
+            if result["run_id"] != self.path.name:
+                raise ValueError(f"it is of {result['run_id']}")
         return result
 
     def _digest(self, name: str) -> str:
@@ -285,6 +290,11 @@ class RunFolder:
             if sha256(content) != self._digest(name):
                 raise DigestMismatchError(name)
         return content
+
+    def _check_description(self) -> None:
+        with self._reading(SPEC):
+            if (run_id := self.description().get("run_id")) != self.path.name:
+                raise ValueError(f"it is of {run_id}")
 
     def _check_copied_metrics(self) -> None:
         """Without a result, metrics.csv has the state's first rows: that is written before it and read after it."""

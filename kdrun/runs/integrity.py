@@ -4,7 +4,8 @@ A digest is stored in the file itself or in result.json, which is written last. 
 a file and its digest never come apart, whenever the process is killed.
 
 *.json           the last member, `sha256`, is the SHA-256 of all bytes before that digest
-state.pt, *.npy  a footer of 20 bytes: magic, length and CRC-32 of everything before it; torch and numpy ignore it
+state.pt, *.npy  a footer of 20 bytes: magic, length and CRC-32 of everything before it; torch and numpy ignore it. The
+                 CRC-32 begins with the file's place (folder and name), so that the file of another run does not fit
 weights and CSV  their SHA-256 is in result.json
 
 Why two kinds. zlib.crc32 reads 2.2 GB/s, hashlib.sha256 1.1 GB/s and hashlib.blake2b 1.0 GB/s (one core of a Xeon with
@@ -84,17 +85,22 @@ def json_without_digest(path: Path) -> dict[str, Any] | None:
     return members if isinstance(members, dict) and DIGEST not in members else None
 
 
-def footer(content: bytes | memoryview) -> bytes:
-    """What is appended to a binary file with this content."""
-    return _FOOTER.pack(_MAGIC, len(content), zlib.crc32(content))
+def footer(content: bytes | memoryview, place: str = "") -> bytes:
+    """What is appended to a binary file with this content. place: where it belongs, as `place_of` gives it."""
+    return _FOOTER.pack(_MAGIC, len(content), zlib.crc32(content, zlib.crc32(place.encode())))
+
+
+def place_of(path: Path) -> str:
+    """The folder's name and the file's own, wherever the folder lies."""
+    return f"{path.parent.name}/{path.name}"
 
 
 class WithFooter:
     """Writes a binary file part by part, and its footer at the end."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, place: str = "") -> None:
         self._file = file
-        self._length = self._crc = 0
+        self._length, self._crc = 0, zlib.crc32(place.encode())
 
     def write(self, part: bytes) -> int:
         self._crc = zlib.crc32(part, self._crc)
@@ -108,11 +114,14 @@ class WithFooter:
         os.fsync(self._file.fileno())
 
 
-def check_footer(file: BinaryIO) -> None:
-    """Reads a binary file from its beginning, in parts. Raises DigestMismatchError where it is not what was written."""
+def check_footer(file: BinaryIO, place: str = "") -> None:
+    """Reads a binary file from its beginning, in parts.
+
+    Raises DigestMismatchError where it is not what was written, or was written for another place.
+    """
     length = file.seek(0, os.SEEK_END) - FOOTER_BYTES
     file.seek(0)
-    left, crc = max(length, 0), 0
+    left, crc = max(length, 0), zlib.crc32(place.encode())
     while left and (part := file.read(min(_CHUNK, left))):
         crc = zlib.crc32(part, crc)
         left -= len(part)

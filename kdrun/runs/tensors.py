@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 _ALIASES = "__metadata__"  # the one entry of a safetensors header that is no tensor
 
 
-def state_bytes(state: Mapping[str, Any]) -> bytes:
+def state_bytes(state: Mapping[str, Any], place: str = "") -> bytes:
     """A training state in torch's format, with a footer (see `kdrun.runs.integrity`)."""
     import torch
 
     buffer = io.BytesIO()
     with _without_torchs_digests():
         torch.save(dict(state), buffer)
-    buffer.write(footer(buffer.getbuffer()))
+    buffer.write(footer(buffer.getbuffer(), place))
     return buffer.getvalue()
 
 
-def state_from(content: bytes) -> dict[str, Any]:
+def state_from(content: bytes, place: str = "") -> dict[str, Any]:
     """The training state, on the CPU. Raises DigestMismatchError where the bytes are not those that were written."""
     import torch
 
     buffer = io.BytesIO(content)
-    check_footer(buffer)
+    check_footer(buffer, place)
     buffer.seek(0)
     state: dict[str, Any] = torch.load(buffer, map_location="cpu", weights_only=True)
     return state

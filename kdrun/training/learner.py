@@ -36,6 +36,8 @@ class Learner:
 
     updates: of the network, then of what is trained beside it, where there is anything. They are apart so that adapters
         cannot change the network's update (by an optimiser that looks at all its gradients, or by one that overflows).
+    copies: whether it gets copies of inputs and of the teacher's outputs, because code that may change them in place (a
+        user's) is called with them; others that train beside it see the same tensors.
 
     Noise inside the networks (dropout) is a pure function of (seed, epoch, step), so learners that train side
     by side do not disturb each other, and no generator needs to be kept.
@@ -50,11 +52,13 @@ class Learner:
         steps_per_epoch: int,
         device: torch.device,
         precision: str,
+        copies: bool = False,
     ) -> None:
         self.mode = mode
         self._updates = tuple(updates)
         self._seed = seed
         self._device = device
+        self._copies = copies
         self.autocast = autocast(device, precision)
         self._scaler = grad_scaler(device, precision)
         # (steps, parts): stays on the device, so that a step never waits for it
@@ -63,6 +67,8 @@ class Learner:
     def step(self, batch: Batch, teacher: Signals | None, position: Position) -> None:
         """One update of everything the mode trains."""
         self.seed_noise(position)
+        if self._copies:
+            batch = batch._replace(inputs=_copied(batch.inputs))
         with self.autocast:
             losses = self.mode.losses(batch, self.heard(teacher))
         self.scaled(losses).backward()  # type: ignore[no-untyped-call]
@@ -74,7 +80,9 @@ class Learner:
 
     def heard(self, teacher: Signals | None) -> Signals | None:
         """A mode that asks no teacher hears none, whoever asks beside it."""
-        return None if self.mode.teacher_layers is None else teacher
+        if self.mode.teacher_layers is None or teacher is None or not self._copies:
+            return None if self.mode.teacher_layers is None else teacher
+        return Signals(teacher.logits.clone(), {name: value.clone() for name, value in teacher.features.items()})
 
     def scaled(self, losses: tuple[Tensor, ...]) -> Tensor:
         """What is followed back: the loss, under fp16 scaled, so that small gradients are not lost to its range."""
@@ -141,6 +149,10 @@ class Learner:
             one.schedule.load_state_dict(schedule)
         self._scaler.load_state_dict(state["scaler"])
         self._losses.copy_(state["losses"])
+
+
+def _copied(inputs: Tensor | dict[str, Tensor]) -> Tensor | dict[str, Tensor]:
+    return inputs.clone() if isinstance(inputs, Tensor) else {name: value.clone() for name, value in inputs.items()}
 
 
 def parameter_sets(mode: Mode) -> list[list[Tensor]]:

@@ -53,7 +53,7 @@ def test_without_a_name_every_term_has_its_line_and_the_wrong_one_its_table(kdru
     conf = Path(__file__).parents[2] / "conf" / "knowledge"
     assert set(lines) == {path.stem for path in conf.glob("*/*.yaml")} | {"right", "wrong"}
     assert set(_states(ended.out)) >= MISTAKES
-    assert (ended.code, ended.out.splitlines()[-1]) == (1, "not to be trusted yet: failing, wrong")
+    assert (ended.code, ended.out.splitlines()[-1]) == (1, "not to be trusted yet: failing, writes, wrong")
 
 
 def test_overrides_reach_the_term(kdrun: Kdrun) -> None:
@@ -104,7 +104,7 @@ def test_names_are_completed_with_a_users_own_among_them() -> None:
         return [item.value for item in complete.get_completions(["check-knowledge", *arguments], begun)]
 
     assert offered([], "response/k") == ["response/kd"]
-    assert offered(list(OWN), "mine/") == ["mine/failing", "mine/right", "mine/wrong"]
+    assert offered(list(OWN), "mine/") == ["mine/failing", "mine/right", "mine/writes", "mine/wrong"]
 
 
 def test_a_class_in_the_working_folder_is_found_by_the_installed_command(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ SIMKD = {"mix": False, "label_weight": 0.0}
         ({"kd": KD}, 0.7, None, None, (0.7, None)),
         ({"kd": KD}, 1, None, None, (1.0, None)),
         ({"kd": KD}, 0.7, None, 1, (0.7, 1.0)),
+        ({"kd": KD}, 0.7, None, 0.3, (0.7, None)),  # although 1 - 0.7 is 0.30000000000000004
         ({"kd": KD}, 1, None, 0, (1.0, None)),  # the labels' weight that alpha leaves anyway
         ({"kd": KD}, 1, 0.0, 0, (1.0, 0.0)),  # not so under a schedule
         ({"kd": KD}, 0, None, None, (None, 1.0)),

@@ -142,3 +142,16 @@ def test_finished_networks_are_held_while_they_are_used_and_no_longer(specs: Spe
     del network
     gc.collect()
     assert not lab.networks
+
+
+def test_the_order_in_which_terms_are_typed_changes_nothing(specs: Specs, lab: Lab) -> None:
+    one, other = (
+        specs(*CONV, f"knowledge=[{order}]")["student"]
+        for order in ("feature/fitnet,feature/vid", "feature/vid,feature/fitnet")
+    )
+    assert one == other
+    modes = [mode_of(spec, lab) for spec in (one, other)]
+    assert modes[0].part_names == modes[1].part_names
+    first, second = (mode.trained.state_dict() for mode in modes)
+    assert list(first) == list(second)
+    assert all(torch.equal(value, second[name]) for name, value in first.items())

@@ -68,3 +68,11 @@ def test_no_seed_that_can_be_typed_is_a_teachers() -> None:
     # What the generators take of a seed are its lower 32 bits.
     first = {mix(seed, 1) % 2**32 for seed in range(1000)}
     assert not first & {mix(seed_of_side("teacher", seed), 1) % 2**32 for seed in range(1000)}
+
+
+def test_assistants_of_their_teachers_architecture_begin_elsewhere() -> None:
+    chain = plan("mode=assistant", "teacher=mlp30", "mode.path=[mlp30,mlp30]", "controls=[]")
+    teachers = [run for run in chain if run.kind == "teacher"]
+    assert len(teachers) == 3
+    for seed in ("network_seed", "order_seed"):
+        assert len({getattr(run, seed) for run in teachers}) == 3

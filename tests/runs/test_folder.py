@@ -29,7 +29,7 @@ ROWS = [{"epoch": 1, "train_loss": 0.5}, {"epoch": 2, "train_loss": 0.25, "valid
 def finished(tmp_path: Path) -> RunFolder:
     folder = RunFolder(tmp_path / "runs" / "student-mlp-blobs-0123456789ab")
     folder.path.mkdir(parents=True)
-    (folder.path / "spec.json").write_bytes(json_with_digest({"semantics": 4}))
+    (folder.path / "spec.json").write_bytes(json_with_digest({"semantics": 4, "run_id": folder.path.name}))
     folder.save_state({"weights": torch.ones(2)}, ROWS)
     result = {"run_id": folder.path.name, "test_accuracy": 0.5, "test_examples": 2, "train_seconds": 1.5}
     predictions = "id,label,predicted,confidence\n7,1,1,0.9\n4,0,1,0.5\n"
@@ -229,7 +229,11 @@ def _moved(spec: RunSpec, folder: str) -> RunSpec:
 def test_a_description_follows_its_data_and_keeps_its_notes(described: tuple[RunFolder, RunSpec]) -> None:
     folder, spec = described
     folder.update_spec(_moved(spec, "new"))
-    assert folder.description() == _moved(spec, "new").description() | {"title": spec.title, "teacher_signals": "table"}
+    assert folder.description() == _moved(spec, "new").description() | {
+        "title": spec.title,
+        "run_id": spec.run_id,
+        "teacher_signals": "table",
+    }
 
 
 def test_a_description_that_says_the_same_is_left_alone(described: tuple[RunFolder, RunSpec]) -> None:
@@ -268,3 +272,22 @@ def test_a_run_without_a_description_gets_none(tmp_path: Path, described: tuple[
     folder = RunFolder(tmp_path / "runs" / "other")
     folder.update_spec(described[1])
     assert not folder.path.exists()
+
+
+def test_files_of_another_run_do_not_fit(tmp_path: Path) -> None:
+    """Whole and undamaged files, in the wrong folder."""
+    mine, theirs = RunFolder(tmp_path / "student-a-b-1"), RunFolder(tmp_path / "student-a-b-2")
+    for folder in (mine, theirs):
+        folder.path.mkdir()
+        folder.save_state({"w": torch.ones(2)}, ROWS)
+    assert mine.load_state() is not None
+    (mine.path / "state.pt").write_bytes((theirs.path / "state.pt").read_bytes())
+    with pytest.raises(UserError, match=r"student-a-b-1/state\.pt is damaged"):
+        mine.load_state()
+    for folder in (mine, theirs):
+        result = {"run_id": folder.path.name, "test_accuracy": 0.5, "test_examples": 1, "train_seconds": 1.0}
+        folder.finish({"w": torch.ones(2)}, ROWS, "id,label,predicted,confidence\n0,0,0,0.5\n", ["a"], result)
+    for path in theirs.path.iterdir():
+        (mine.path / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(UserError, match=r"student-a-b-1/result\.json is damaged"):
+        mine.result()

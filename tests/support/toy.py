@@ -10,6 +10,7 @@ import torch
 
 from kdrun.data import Images, RawData
 from kdrun.models.taps import Tap
+from kdrun.signals import Signals
 
 
 @dataclass(frozen=True)
@@ -82,3 +83,32 @@ class Tied(torch.nn.Module):
         maps = self.first_norm(self.first(maps)).relu()
         maps = self.second_norm(self.second(maps)).relu()
         return self.classifier(maps.mean((2, 3)))
+
+
+class Changes(torch.nn.Module):
+    """A network that changes what it is given in place, as one that begins with an in-place activation does.
+
+    exits: it calls sys.exit in training instead.
+    """
+
+    def __init__(self, *, in_channels: int, image_size: int, num_classes: int, exits: bool) -> None:
+        super().__init__()
+        self.exits = exits
+        self.head = torch.nn.Linear(in_channels * image_size * image_size, num_classes)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        if self.exits and self.training and inputs.device.type == "cpu":
+            raise SystemExit(0)
+        return self.head(inputs.mul_(0.5).flatten(1))
+
+
+class Writes(torch.nn.Module):
+    """A loss that writes into the teacher's logits."""
+
+    student_layers = teacher_layers = ()
+
+    def __init__(self, pair: object) -> None:
+        super().__init__()
+
+    def forward(self, student: Signals, teacher: Signals, batch: object) -> torch.Tensor:
+        return (student.logits.float() - teacher.logits.mul_(0.5)).pow(2).mean()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kdrun.errors import UserError
@@ -26,11 +27,24 @@ def digest(files: Iterable[Path], folder: Path) -> str:
     return hashlib.sha256(repr(listing).encode()).hexdigest()
 
 
+def files_below(folder: Path) -> Iterator[Path]:
+    """All files in a folder, also behind links to folders, each of which is entered once."""
+    entered: set[str] = set()
+    for place, below, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in entered:
+            below.clear()
+            continue
+        entered.add(real)
+        below.sort()
+        yield from (path for name in sorted(names) if (path := Path(place, name)).is_file())
+
+
 def files_digest(path: Path) -> str | None:
     """SHA-256 of a file, or of all files in a folder with their paths there; None where there is no file."""
     if path.is_file():
         return _content(path)
-    files = [one for one in path.rglob("*") if one.is_file()] if path.is_dir() else []
+    files = list(files_below(path)) if path.is_dir() else []
     return digest(files, path) if files else None
 
 

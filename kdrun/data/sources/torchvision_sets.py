@@ -38,6 +38,14 @@ class Torchvision:
         if self.dataset not in _SETS:
             raise UserError(f"dataset.source.dataset must be one of {', '.join(_SETS)}, got {self.dataset}")
 
+    def is_there(self, data_root: Path) -> bool:
+        """Whether the files are there; otherwise `identity` and `load` download them."""
+        if not self.dataset.startswith("CIFAR"):
+            return all((data_root / self.dataset / "raw" / f"{name}-ubyte").is_file() for name in _IDX_FILES)
+        from torchvision import datasets
+
+        return all(path.is_file() for path in _files(getattr(datasets, self.dataset), data_root))
+
     def identity(self, data_root: Path) -> Mapping[str, str | int]:
         """A digest of the files, which are downloaded where they are not there; CIFAR's are fixed by their MD5 sums."""
         if self.dataset.startswith("CIFAR"):
