@@ -153,7 +153,8 @@ def test_a_run_goes_on_with_the_numbers_that_it_began_with(tmp_path: Path, began
     whole, other, cut = (tmp_path / name for name in ("whole", "other", "cut"))
     carry_out(specs, whole, caching=all_of(began, specs))
     carry_out(specs, other, caching=all_of(then, specs))
-    assert (weights_in(whole) == weights_in(other)) is (then == "schedule")  # last digits
+    if then == "schedule":  # a table may differ from a live teacher in the last digits, which depends on the processor
+        assert weights_in(whole) == weights_in(other)
     carry_out(specs[:1], cut)
     interrupted_after(VIEWS + 8 if began == "table" else 8, specs, cut, caching=all_of(began, specs))
     assert lab_at(cut).store.folder(specs[-1]).is_started
