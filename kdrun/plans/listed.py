@@ -18,6 +18,9 @@ from kdrun.runs.spec import RunSpec
 from kdrun.runs.store import Store
 from kdrun.runs.trust import Trust
 
+# What of a network leaves its initial weights as they are.
+_NOT_INITIAL = ("name", "dropout", "input_dropout", "max_norm")
+
 
 def finished_run(name: str, outputs: Path, dataset: Mapping[str, Any], trust: Trust) -> RunSpec:
     """The finished run with this id, or the only one whose id or fingerprint begins so.
@@ -93,8 +96,8 @@ def _beginnings(run: RunSpec) -> Iterator[str]:
 
 
 def _beginning(model: Mapping[str, Any], seed: int) -> str:
-    # By the class alone: networks of one class and seed draw their weights from the same numbers.
-    return text([model.get("_target_"), seed])
+    architecture = {key: value for key, value in model.items() if key not in _NOT_INITIAL}
+    return text([identity_of("model", architecture), seed])
 
 
 def _differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterator[str]:

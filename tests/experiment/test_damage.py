@@ -139,13 +139,13 @@ def test_a_run_that_is_finished_between_two_looks_at_it_is_not_damaged(
 ) -> None:
     folder = RunFolder(tmp_path / "student-a-b-0")
     folder.path.mkdir()
-    (folder.path / "spec.json").write_bytes(json_with_digest({}))
+    (folder.path / "spec.json").write_bytes(json_with_digest({"run_id": folder.path.name}))
     folder.save_state({}, [])
     look = RunFolder.check
 
     def finished_before(self: RunFolder, name: str) -> None:
         if name == "state.pt":
-            result = {"run_id": "x", "test_accuracy": 0.5, "test_examples": 1, "train_seconds": 1.0}
+            result = {"run_id": folder.path.name, "test_accuracy": 0.5, "test_examples": 1, "train_seconds": 1.0}
             folder.finish({}, [], "id\n", [], result)
         look(self, name)
 

@@ -31,7 +31,7 @@ def _memory(specs: Specs, lab: Lab, *overrides: str) -> StepMemory:
 
 
 def test_layers_are_paired_as_the_term_pairs_them(specs: Specs, lab: Lab) -> None:
-    kd, vid, mixed = _described(
+    mixed, kd, vid = _described(
         specs, lab, "knowledge=[response/kd,feature/vid,feature/fitnet]", "knowledge.fitnet.teacher_layer=stage1"
     ).terms
     assert kd.layers == kd.adapters == ()
@@ -44,7 +44,7 @@ def test_layers_are_paired_as_the_term_pairs_them(specs: Specs, lab: Lab) -> Non
 
 
 def test_adapters_come_with_their_shapes_and_parameters(specs: Specs, lab: Lab) -> None:
-    vid, crd, review = _described(specs, lab, "knowledge=[feature/vid,relation/crd,feature/reviewkd]").terms
+    crd, review, vid = _described(specs, lab, "knowledge=[feature/vid,relation/crd,feature/reviewkd]").terms
     assert vid.adapters[0] == Adapter("vid.means.0", "8x6x6", "32x6x6", 8 * 32 + 32 + 2 * (32 * 32 + 32))
     assert vid.adapters[-1] == Adapter("vid.raw_variances", "", "", 32 + 64 + 128)
     assert crd.adapters == (

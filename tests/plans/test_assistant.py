@@ -40,8 +40,8 @@ def test_each_assistant_is_a_teacher_that_is_distilled_from_the_one_before_it() 
     assert [one.model["name"] for one in (first, last)] == ["mlp64", "mlp30"]
     assert first.teacher == specs.teacher()
     alike = specs.taught_by_labels(last.model, 0)
-    for one in (first, last):
-        assert (one.kind, one.recipe, one.train_size, one.seed) == ("teacher", alike.recipe, 200, 0)
+    for one, seed in ((first, 1000), (last, 2000)):
+        assert (one.kind, one.recipe, one.train_size, one.seed) == ("teacher", alike.recipe, 200, seed)
         assert (one.alpha, one.tau, one.teacher) == (0.5, 8, *one.parents)
     student = _rows(*PATH)[1].learners[0].run
     assert (student.kind, student.train_size) == ("student", 1000)

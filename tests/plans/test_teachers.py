@@ -152,13 +152,22 @@ def test_a_run_does_not_teach_a_network_that_begins_as_it_did(tmp_path: Path, na
 @pytest.mark.usefixtures("_made_up_data")
 @pytest.mark.parametrize(
     "overrides",
-    [("seeds=[0,2]",), ("seeds=[1]", "student=mlp30"), ("seeds=[1]", "student.dropout=0.5"), ("seeds=[1]", "alpha=0")],
+    [("seeds=[0,2]",), ("seeds=[1]", "student=mlp30"), ("seeds=[1]", "alpha=0")],
     ids=" ".join,
 )
 def test_a_run_teaches_networks_that_begin_otherwise(tmp_path: Path, overrides: tuple[str, ...]) -> None:
     run = _specs().baseline(1)
     _finish(tmp_path, run)
     assert _listed(tmp_path, run, *overrides).runs
+
+
+@pytest.mark.usefixtures("_made_up_data")
+@pytest.mark.parametrize("number", ["student.dropout=0.5", "student.max_norm=3"])
+def test_numbers_that_leave_the_initial_weights_as_they_are_make_no_other_network(tmp_path: Path, number: str) -> None:
+    run = _specs().baseline(1)
+    _finish(tmp_path, run)
+    with pytest.raises(UserError, match="begins as it did"):
+        _listed(tmp_path, run, "seeds=[1]", number)
 
 
 @pytest.mark.usefixtures("_made_up_data")
