@@ -83,7 +83,7 @@ def task_of(spec: RunSpec, tau: float, lab: Lab) -> Task:
         recipe=spec.recipe,
         precision=spec.precision,
         tau=tau,
-        label_weight=1 - alpha if spec.label_weight is None else spec.label_weight,
+        label_weight=spec.last_label_weight,
         teacher_weight=alpha * float(kd.get("weight", 1.0)),
         student=mode_of(spec, lab).student.to(lab.device),
         # As it was trained, whatever kdrun makes of it to have it teach.

@@ -125,8 +125,13 @@ def _row(
 
 def _of_control(spec: RunSpec) -> dict[str, Any]:
     """Its own numbers, which the point's are not."""
-    labels = 1 - (spec.alpha or 0.0) if spec.label_weight is None else spec.label_weight
-    return {"tau": spec.tau, "alpha": spec.alpha, "label_weight": labels, "tau_schedule": "", "alpha_schedule": ""}
+    return {
+        "tau": spec.tau,
+        "alpha": spec.alpha,
+        "label_weight": spec.last_label_weight,
+        "tau_schedule": "",
+        "alpha_schedule": "",
+    }
 
 
 def _agreement(use: Use, counts: Mapping[RunSpec, Counted]) -> float | None:

@@ -90,6 +90,11 @@ class RunSpec:
         return taus.pop() if len(taus) == 1 else None
 
     @property
+    def last_label_weight(self) -> float:
+        """The weight of the labels' cross-entropy in the last epoch."""
+        return 1 - (self.alpha or 0.0) if self.label_weight is None else self.label_weight
+
+    @property
     def network_seed(self) -> int:
         """Seed of initialisation and dropout; no teacher has one of a baseline, control or student."""
         return seed_of_side(self.kind, self.seed)

@@ -80,8 +80,10 @@ class Learner:
 
     def heard(self, teacher: Signals | None) -> Signals | None:
         """A mode that asks no teacher hears none, whoever asks beside it."""
-        if self.mode.teacher_layers is None or teacher is None or not self._copies:
-            return None if self.mode.teacher_layers is None else teacher
+        if self.mode.teacher_layers is None or teacher is None:
+            return None
+        if not self._copies:
+            return teacher
         return Signals(teacher.logits.clone(), {name: value.clone() for name, value in teacher.features.items()})
 
     def scaled(self, losses: tuple[Tensor, ...]) -> Tensor:
